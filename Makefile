@@ -1,0 +1,59 @@
+# Every target makes .venv by itself, from pinned and hashed requirements. Any python3 from 3.11 to 3.13 will do.
+PYTHON ?= python3
+PORT ?= 8000
+HOST ?= 127.0.0.1
+STATE ?=
+RECORDING ?=
+V := .venv/bin
+READY := .venv/.ready
+CHECKED := app.py chalicelib device_bridge phone_client smartdot local_cloud tests bench
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check serve bench lock format clean
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): requirements-dev.txt requirements-uv.txt smartdot/pyproject.toml device_bridge/pyproject.toml phone_client/pyproject.toml
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(None if ok else "Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is %d.%d: make PYTHON=python3.12 ..." % sys.version_info[:2])'
+	@echo "Setting up .venv (once, about half a minute) ..." >&2
+	@$(PYTHON) -m venv --clear .venv
+	@$(V)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	@$(V)/uv pip sync --quiet --python $(V)/python --require-hashes requirements-dev.txt
+	@$(V)/uv pip install --quiet --python $(V)/python --no-deps --no-build-isolation -e ./smartdot -e ./device_bridge -e ./phone_client
+	@touch $@
+
+# exec, so that a signal to make reaches the program itself and no shell stands between.
+demo: $(READY) ## a shot through the whole system; RECORDING=path.csv plays a recording
+	@exec $(V)/python -m local_cloud demo $(if $(RECORDING),--recording "$(RECORDING)")
+
+serve: $(READY) ## a local cloud that stays up: PORT, HOST, STATE=folder
+	@exec $(V)/python -m local_cloud serve --host "$(HOST)" --port "$(PORT)" $(if $(STATE),--state "$(STATE)")
+
+test: $(READY) ## all tests but the long ones
+	@$(V)/python -m pytest -q -m "not long"
+
+check: $(READY) ## format, lint, types, import contracts, then all tests
+	$(V)/ruff format --check $(CHECKED)
+	$(V)/ruff check $(CHECKED)
+	$(V)/mypy $(CHECKED)
+	$(V)/lint-imports
+	$(MAKE) test
+	$(V)/python -m pytest -q -m long
+
+bench: $(READY) ## every benchmark, as ratios side by side
+	@$(V)/python -m bench
+
+format: $(READY) ## formats the code and mends what the linter can mend
+	$(V)/ruff format $(CHECKED)
+	$(V)/ruff check --fix $(CHECKED)
+
+COMPILE := $(V)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml
+lock: $(READY) ## compiles the lock files from pyproject.toml
+	$(COMPILE) -o requirements.txt
+	$(COMPILE) --extra dev -o requirements-dev.txt
+	$(COMPILE) --extra bench -o requirements-bench.txt
+	grep -A 100 '^uv==' requirements-dev.txt | awk 'NR == 1 || /^ /; NR > 1 && !/^ / { exit }' > requirements-uv.txt
+
+clean: ## removes the environments and caches
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
