@@ -1,0 +1,120 @@
+"""A transport and the link's session joined: requests and their replies, with real time and real bytes."""
+
+import secrets
+import time
+from collections.abc import Callable
+
+from device_bridge.errors import DisconnectedError
+from device_bridge.link import (
+    Hello,
+    LinkErrors,
+    LinkEvent,
+    LinkSession,
+    Notice,
+    Packet,
+    PacketType,
+    Reply,
+    pack_hello,
+    unpack_hello,
+)
+from device_bridge.transport import Transport
+
+_SEQ_COUNT = 0x10000
+
+
+class NoReplyError(DisconnectedError):
+    """The port is there, but the device did not answer however often it was asked."""
+
+
+class Connection:
+    """An open link to a device.
+
+    Args:
+        transport: The open stream; it is closed with the connection.
+        place: Where that is, for messages.
+        on_event: Called with the text of each event that the device reports.
+
+    Attributes:
+        place: Where the device is.
+        errors: Link errors since the connection was opened, over all its sessions.
+    """
+
+    def __init__(self, transport: Transport, place: str, on_event: Callable[[str], None]) -> None:
+        self.place = place
+        self.errors = LinkErrors()
+        self._transport = transport
+        self._on_event = on_event
+        self._session = self._new_session()
+
+    def _new_session(self) -> LinkSession:
+        return LinkSession(secrets.randbelow(_SEQ_COUNT), self.errors)
+
+    def hello(self) -> Hello:
+        """Begin a new session: agree on version and window, and hear the device's clock (docs/protocol.md 4.1).
+
+        Raises:
+            DisconnectedError: The device went away, or does not answer.
+            PacketError: Its answer is none that this bridge understands.
+        """
+        self._session = self._new_session()
+        payload = pack_hello()
+        hello = unpack_hello(self.exchange(Packet(PacketType.HELLO, 0, length=len(payload), payload=payload)))
+        self._session.accept_hello(hello)
+        return hello
+
+    def submit(self, request: Packet) -> int:
+        """Queue a request; `pump` sends it when the window has room. Returns its sequence number."""
+        return self._session.submit(request)
+
+    @property
+    def window(self) -> int:
+        """Requests that may be in flight."""
+        return self._session.window
+
+    def pump(self) -> list[Reply]:
+        """Send what is due, wait up to 0.05 s for bytes, and return the replies they complete.
+
+        Raises:
+            DisconnectedError: The device went away, or a request got no reply.
+        """
+        output = self._session.take_output(time.monotonic())
+        if output:
+            self._transport.write(output)
+        data = self._transport.read()
+        now_s = time.monotonic()
+        events = self._session.receive(data, now_s) + self._session.expire(now_s)
+        return [reply for reply in map(self._sort_out, events) if reply is not None]
+
+    def flush(self) -> None:
+        """Send what the window has room for, so that the device works while the caller does.
+
+        Raises:
+            DisconnectedError: The device went away.
+        """
+        output = self._session.take_output(time.monotonic())
+        if output:
+            self._transport.write(output)
+
+    def _sort_out(self, event: LinkEvent) -> Reply | None:
+        if isinstance(event, Reply):
+            return event
+        if isinstance(event, Notice):
+            self._on_event(event.text)
+            return None
+        raise NoReplyError(f"the device at {self.place} stopped answering: check its power and cable")
+
+    def exchange(self, request: Packet) -> Packet:
+        """Send one request and return its reply, whatever its status.
+
+        Raises:
+            DisconnectedError: The device went away, or does not answer.
+        """
+        seq = self.submit(request)
+        while True:
+            for reply in self.pump():
+                if reply.seq == seq:
+                    return reply.packet
+
+    def close(self) -> None:
+        """Give the transport back."""
+        self._transport.close()

@@ -1,0 +1,100 @@
+"""What the device does with a request (docs/protocol.md 4): bytes in, bytes out, no I/O."""
+
+import struct
+from collections.abc import Callable
+
+from device_bridge.emulator.flash import Flash
+from device_bridge.emulator.wire import FrameSplitter, Message, build, parse
+from smartdot import PAGE_SIZE_BYTES
+
+SUCCESS, UNKNOWN, PERMISSION = 0, 1, 2
+HELLO, READ, WRITE, COMMAND = 1, 2, 3, 4
+REPLY, EVENT = 0x80, 0xC0
+PROTOCOL_VERSION = 1
+LARGEST_WINDOW = 8
+TICK_HZ = 1_000_000
+
+
+class Firmware:
+    """The emulated device's program.
+
+    Args:
+        flash: Its memory.
+        read_ticks: Its clock, in microseconds since it was switched on.
+        largest_window: Requests it can hold while it answers another, 1 to 8.
+    """
+
+    def __init__(self, flash: Flash, read_ticks: Callable[[], int], largest_window: int = LARGEST_WINDOW) -> None:
+        self.flash = flash
+        self._read_ticks = read_ticks
+        self._largest_window = largest_window
+        self._splitter = FrameSplitter()
+        self._event_seq = 0
+        self._verbs = {HELLO: self._hello, READ: self._read, WRITE: self._write, COMMAND: self._command}
+
+    def receive(self, data: bytes) -> list[bytes]:
+        """Return the packets to send for these bytes; noise is passed over in silence."""
+        requests = map(parse, self._splitter.split(data))
+        return [self._answer(request) for request in requests if request is not None and request.type < REPLY]
+
+    def event(self, text: str) -> bytes:
+        """Return the packet that reports an event (docs/protocol.md 4.5)."""
+        payload = text.encode("ascii")
+        self._event_seq = (self._event_seq + 1) % 0x10000
+        return build(Message(PROTOCOL_VERSION, EVENT, self._event_seq, 0, 0, len(payload), payload))
+
+    def _answer(self, request: Message) -> bytes:
+        verb = self._verbs.get(request.type)
+        status, payload = (UNKNOWN, b"") if verb is None else verb(request)
+        return build(
+            Message(PROTOCOL_VERSION, request.type | REPLY, request.seq, status, request.address, len(payload), payload)
+        )
+
+    def _hello(self, request: Message) -> tuple[int, bytes]:
+        if len(request.payload) < 3:  # noqa: PLR2004 - oldest version, newest version, window
+            return UNKNOWN, b""
+        oldest, newest, window = request.payload[:3]
+        if not oldest <= PROTOCOL_VERSION <= newest or window == 0:
+            return UNKNOWN, b""
+        agreed = min(window, self._largest_window)
+        page_count = self.flash.image.first.page_count
+        fields = (PROTOCOL_VERSION, agreed, PAGE_SIZE_BYTES, page_count, TICK_HZ, self._read_ticks())
+        return SUCCESS, struct.pack("<BBHIIQ", *fields)
+
+    def _is_page_start(self, address: int, length: int) -> bool:
+        return address % PAGE_SIZE_BYTES == 0 and 0 < length <= PAGE_SIZE_BYTES
+
+    def _read(self, request: Message) -> tuple[int, bytes]:
+        if not self._is_page_start(request.address, request.length):
+            return UNKNOWN, b""
+        if request.address >= len(self.flash.image.data):
+            return PERMISSION, b""
+        return SUCCESS, self.flash.image.page(request.address // PAGE_SIZE_BYTES)[: request.length]
+
+    def _write(self, request: Message) -> tuple[int, bytes]:
+        if not self._is_page_start(request.address, request.length) or len(request.payload) != request.length:
+            return UNKNOWN, b""
+        number = request.address // PAGE_SIZE_BYTES
+        if number == 0 or number >= self.flash.image.first.page_count:
+            return PERMISSION, b""
+        rest = self.flash.image.page(number)[request.length :]
+        self.flash.write_page(number, request.payload + rest)
+        return SUCCESS, b""
+
+    def _command(self, request: Message) -> tuple[int, bytes]:
+        words = request.payload.decode("ascii", errors="replace").split()
+        match words:
+            case ["status"]:
+                return SUCCESS, self._status().encode("ascii")
+            case ["erase", number] if number.isdecimal():
+                return self._erase(int(number))
+        return UNKNOWN, b"unknown command"
+
+    def _status(self) -> str:
+        records = len(self.flash.image.slots())
+        return f"records={records} ticks={self._read_ticks()} tick_hz={TICK_HZ}"
+
+    def _erase(self, record: int) -> tuple[int, bytes]:
+        if self.flash.erase_record(record):
+            return SUCCESS, f"erased {record}".encode("ascii")
+        return UNKNOWN, f"no record {record}".encode("ascii")

@@ -1,0 +1,33 @@
+"""The serial link's codec (docs/protocol.md): bytes in, events out, no I/O and no clock of its own."""
+
+from device_bridge.link.decoder import LinkErrors, PacketDecoder
+from device_bridge.link.packet import MAX_PAYLOAD_BYTES, Packet, PacketError, PacketType, decode_packet, encode_packet
+from device_bridge.link.session import (
+    Hello,
+    LinkEvent,
+    LinkSession,
+    Notice,
+    Reply,
+    RequestFailed,
+    pack_hello,
+    unpack_hello,
+)
+
+__all__ = [
+    "MAX_PAYLOAD_BYTES",
+    "Hello",
+    "LinkErrors",
+    "LinkEvent",
+    "LinkSession",
+    "Notice",
+    "Packet",
+    "PacketDecoder",
+    "PacketError",
+    "PacketType",
+    "Reply",
+    "RequestFailed",
+    "decode_packet",
+    "encode_packet",
+    "pack_hello",
+    "unpack_hello",
+]

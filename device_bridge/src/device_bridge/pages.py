@@ -1,0 +1,137 @@
+"""Many pages at a time: a window of reads in flight, and each page checked against what was asked for."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from device_bridge.connection import Connection
+from device_bridge.errors import NotUnderstoodError
+from device_bridge.interface import Result
+from device_bridge.link import Packet, PacketType, Reply
+from smartdot import ERASED_PAGE, PAGE_SIZE_BYTES, PageError, PageKind, expect_page, read_page
+
+MOST_REREADS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class WantedPage:
+    """A page to read, and what must stand there.
+
+    Attributes:
+        memory_page: Its number in the device's memory.
+        kinds: The kinds it may be of; none when anything may stand there.
+        record: Its record's number; None when any will do.
+        number: Its number in the record, or its slot's.
+        may_be_erased: Whether an erased page is right there as well (FORMAT.md 2).
+    """
+
+    memory_page: int
+    kinds: tuple[PageKind, ...]
+    record: int | None
+    number: int
+    may_be_erased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedPage:
+    """A page as it was read.
+
+    Attributes:
+        wanted: What was asked for.
+        data: 256 bytes, as they were read also when they are damaged.
+        problem: One of the words of FORMAT.md section 5 when they stayed damaged, else None.
+    """
+
+    wanted: WantedPage
+    data: bytes
+    problem: str | None
+
+
+def find_problem(data: bytes, wanted: WantedPage) -> str | None:
+    """Return why these bytes are not the page that was asked for, None when they are."""
+    if wanted.may_be_erased and data == ERASED_PAGE:
+        return None
+    try:
+        record = read_page(data).record if wanted.record is None else wanted.record
+        expect_page(data, wanted.kinds, record, wanted.number)
+    except PageError as error:
+        return error.problem
+    return None
+
+
+class PageReader:
+    """Reads pages with the link's whole window, each damaged one again by itself.
+
+    Args:
+        connection: An open link whose hello was answered.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._wanted_by_seq: dict[int, WantedPage] = {}
+        self._rereads: dict[int, int] = {}
+
+    def read(self, wanted: Iterable[WantedPage]) -> Iterator[list[ReceivedPage]]:
+        """Yield the pages in batches as they arrive, in any order.
+
+        While the caller works on a batch, the next reads are already on their way.
+
+        Raises:
+            DisconnectedError: The device went away; what was yielded before is good.
+            NotUnderstoodError: The device refuses to read a page of its own memory, or gives another length.
+        """
+        remaining = iter(wanted)
+        self._fill_window(remaining)
+        while self._wanted_by_seq:
+            batch = []
+            for reply in self._connection.pump():
+                page = self._take_page(reply)
+                if page is not None:
+                    batch.append(page)
+            self._fill_window(remaining)
+            if batch:
+                self._connection.flush()
+                yield batch
+
+    def _fill_window(self, remaining: Iterator[WantedPage]) -> None:
+        while len(self._wanted_by_seq) < self._connection.window:
+            wanted = next(remaining, None)
+            if wanted is None:
+                return
+            self._request(wanted)
+
+    def _request(self, wanted: WantedPage) -> None:
+        address = wanted.memory_page * PAGE_SIZE_BYTES
+        seq = self._connection.submit(Packet(PacketType.READ, 0, address=address, length=PAGE_SIZE_BYTES))
+        self._wanted_by_seq[seq] = wanted
+
+    def _take_page(self, reply: Reply) -> ReceivedPage | None:
+        """Return the page that a reply completes; None when it is read again, or belongs to nobody."""
+        wanted = self._wanted_by_seq.pop(reply.seq, None)
+        if wanted is None:
+            return None
+        packet = reply.packet
+        # A device that finds its own memory damaged sends the bytes all the same: raw is the truth.
+        if packet.status not in (Result.SUCCESS, Result.FAILURE_DATA_CORRUPTION):
+            raise NotUnderstoodError(
+                f"the device at {self._connection.place} refuses to read page {wanted.memory_page} of its memory "
+                f"(status {packet.status}); what was read before is kept"
+            )
+        problem = find_problem(packet.payload, wanted)
+        if problem is not None and self._may_reread(wanted):
+            self._request(wanted)
+            return None
+        if len(packet.payload) != PAGE_SIZE_BYTES:
+            # Kept, it would move every page behind it.
+            raise NotUnderstoodError(
+                f"the device at {self._connection.place} answers {len(packet.payload)} bytes for page "
+                f"{wanted.memory_page} of its memory, not 256; what was read before is kept"
+            )
+        return ReceivedPage(wanted, packet.payload, problem)
+
+    def _may_reread(self, wanted: WantedPage) -> bool:
+        rereads = self._rereads.get(wanted.memory_page, 0)
+        if rereads == MOST_REREADS:
+            return False
+        self._rereads[wanted.memory_page] = rereads + 1
+        self._connection.errors.rereads += 1
+        return True

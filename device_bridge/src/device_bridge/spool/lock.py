@@ -1,0 +1,58 @@
+"""One process at a time reads devices into a spool and uploads from it; others may look."""
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from device_bridge.errors import BridgeError
+from device_bridge.spool.database import SpoolError
+
+
+class SpoolLockedError(BridgeError):
+    """Another process works with the spool."""
+
+
+class SpoolLock:
+    """Holds a spool's lock within a `with`. The system frees it when the process ends, however it ends.
+
+    Args:
+        spool: The spool's path; the lock is a file beside it.
+
+    Raises:
+        SpoolLockedError: On entering, when another process holds it.
+        SpoolError: On entering, when there is no place for the file.
+    """
+
+    def __init__(self, spool: Path) -> None:
+        self._path = spool.with_name(spool.name + ".lock")
+        self._spool = spool
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise SpoolError(
+                f"the spool {self._spool} cannot be opened: {error.strerror}. Choose another with --spool"
+            ) from error
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.read(self._descriptor, 32).decode("ascii", errors="replace").strip() or "unknown"
+            os.close(self._descriptor)
+            raise SpoolLockedError(
+                f"another device_bridge (process {holder}) works with the spool {self._spool}: "
+                "stop that one first, or use another --spool. `device_bridge status` works meanwhile"
+            ) from error
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # The file stays: removing it would let two processes hold locks on two files of one name.
+        os.close(self._descriptor)

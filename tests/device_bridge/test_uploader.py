@@ -1,0 +1,254 @@
+import base64
+import hashlib
+import json
+import socket
+import struct
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device_bridge.api import MAX_INLINE_BYTES, Api, check_api_url, parse_retry_after
+from device_bridge.errors import UsageError
+from device_bridge.spool import CaptureState, NewCapture, Spool, SpooledPage
+from device_bridge.uploader import Backoff, PushResult, Uploader, push_until_done
+
+from .conftest import BridgeApiServer, BridgeReply
+
+SECRET = "s3cret-credential"
+
+
+@pytest.fixture
+def full_spool(tmp_path: Path) -> Iterator[Spool]:
+    """Give a spool with two sealed captures."""
+    spool = Spool(tmp_path / "spool.db")
+    for record in (1, 2):
+        fill(spool, record, 2)
+    yield spool
+    spool.close()
+
+
+def fill(spool: Spool, record: int, page_count: int) -> None:
+    """Put a sealed capture into a spool."""
+    row = spool.begin(NewCapture("DOT-1", record, b"f" * 256, page_count))
+    spool.add_pages(row.id, [SpooledPage(number, bytes([record]) * 256, None) for number in range(page_count)])
+    spool.seal(row.id, {"device": "DOT-1", "record": record, "started_at": None})
+
+
+def push(spool: Spool, url: str) -> PushResult:
+    """Make one pass over a spool."""
+    api = Api(url, SECRET)
+    try:
+        return Uploader(spool, api).push()
+    finally:
+        api.close()
+
+
+def states(spool: Spool) -> list[str]:
+    """Return the states of all captures."""
+    return [row.state.value for row in spool.captures()]
+
+
+def test_capture_arrives_with_its_hash_and_provenance(bridge_api: BridgeApiServer, full_spool: Spool) -> None:
+    """The bytes arrive as they are, with credential, digest and provenance in the headers that the API asks for."""
+    result = push(full_spool, bridge_api.url)
+    assert len(result.delivered) == 2
+    assert states(full_spool) == ["delivered", "delivered"]
+    sent, request = full_spool.load(full_spool.captures()[0]), bridge_api.requests[0]
+    assert next(iter(bridge_api.stored.values())) == sent
+    assert request["path"] == "/v1/captures"
+    assert request["authorization"] == f"Bearer {SECRET}"
+    assert request["content-type"] == "application/octet-stream"
+    digest = base64.b64encode(hashlib.sha256(sent).digest()).decode()
+    assert request["content-digest"] == f"sha-256=:{digest}:"
+    text = request["capture-provenance"]
+    assert "=" not in text
+    assert json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))["record"] == 1
+
+
+def test_capture_that_was_there_is_delivered(bridge_api: BridgeApiServer, full_spool: Spool) -> None:
+    """A lost acknowledgement is made good by sending again: 200 means delivered."""
+    push(full_spool, bridge_api.url)
+    with full_spool._database.transaction() as db:
+        db.execute("UPDATE captures SET state = 'sealed'")
+    assert len(push(full_spool, bridge_api.url).delivered) == 2
+    assert len(bridge_api.stored) == 2
+    assert len(bridge_api.arrivals) == 4
+
+
+def reset(handler: BaseHTTPRequestHandler) -> None:
+    """Break the connection off with a reset instead of a reply."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+    handler.close_connection = True
+    handler.rfile.close()
+    handler.wfile = handler.rfile = open("/dev/null", "rb+")  # noqa: SIM115, PTH123 - what the library flushes and closes
+
+
+def cut_short(handler: BaseHTTPRequestHandler) -> None:
+    """Promise more bytes than are sent."""
+    handler.send_response(201)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b'{"id"')
+    handler.close_connection = True
+
+
+@pytest.mark.parametrize("fault", [reset, cut_short])
+def test_connection_that_breaks_off_keeps_everything(
+    bridge_api: BridgeApiServer, full_spool: Spool, fault: object
+) -> None:
+    """A reset, or a reply that ends in its middle, leaves every capture sealed; the next pass delivers."""
+    bridge_api.script = [fault]  # type: ignore[list-item]
+    result = push(full_spool, bridge_api.url)
+    assert (len(result.delivered), len(result.waiting)) == (0, 2)
+    assert "cannot be reached" in result.problems[0]
+    assert states(full_spool) == ["sealed", "sealed"]
+    assert len(push(full_spool, bridge_api.url).delivered) == 2
+
+
+def test_refused_connection_keeps_everything(full_spool: Spool) -> None:
+    """With no API there, one try is made and everything stays sealed."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        result = push(full_spool, f"http://127.0.0.1:{free.getsockname()[1]}")
+    assert (len(result.waiting), len(result.problems)) == (2, 1)
+    assert states(full_spool) == ["sealed", "sealed"]
+    assert full_spool.captures()[0].attempts == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 409, 404, 301, 418])
+def test_answer_that_is_no_yes_or_no_is_retried(bridge_api: BridgeApiServer, full_spool: Spool, status: int) -> None:
+    """An error of the API's own stays sealed, does not hold up the next capture, and is never followed elsewhere."""
+    bridge_api.script = [BridgeReply(status, headers={"Location": bridge_api.url})]
+    result = push(full_spool, bridge_api.url)
+    assert ([row.record for row in result.delivered], [row.record for row in result.waiting]) == ([2], [1])
+    assert str(status) in result.problems[0]
+    assert states(full_spool) == ["sealed", "delivered"]
+
+
+def test_bytes_that_changed_on_their_way_are_sent_again(bridge_api: BridgeApiServer, full_spool: Spool) -> None:
+    """A digest that did not fit at the API is the line's fault, not the capture's: it stays sealed."""
+    bridge_api.script = [BridgeReply(400, b'{"type": "urn:problem-type:revmetrix:digest-mismatch"}')]
+    assert len(push(full_spool, bridge_api.url).waiting) == 1
+    assert states(full_spool) == ["sealed", "delivered"]
+
+
+def test_retry_after_ends_the_pass(bridge_api: BridgeApiServer, full_spool: Spool) -> None:
+    """An API that asks to wait is asked no more in this pass, and the wait is told."""
+    bridge_api.script = [BridgeReply(429, headers={"Retry-After": "17"})]
+    result = push(full_spool, bridge_api.url)
+    assert (len(result.waiting), result.retry_after_s, len(bridge_api.requests)) == (2, 17.0, 1)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_credential_pauses(bridge_api: BridgeApiServer, full_spool: Spool, status: int) -> None:
+    """A refused credential ends the pass with words on how to get a new one, and never shows the credential."""
+    bridge_api.script = [BridgeReply(status)]
+    result = push(full_spool, bridge_api.url)
+    assert len(bridge_api.requests) == 1
+    assert result.credential_problem is not None
+    assert "new credential" in result.credential_problem
+    assert SECRET not in str(result) + str([row.last_problem for row in full_spool.captures()])
+    assert states(full_spool) == ["sealed", "sealed"]
+
+
+@pytest.mark.parametrize("status", [400, 413, 415, 422])
+def test_refused_capture_is_set_aside(bridge_api: BridgeApiServer, full_spool: Spool, status: int) -> None:
+    """A capture that the API refuses goes to the quarantine with the API's words, and the next one is sent."""
+    bridge_api.script = [BridgeReply(status, b'{"title": "Bad", "detail": "not\\u001b[31m liked"}')]
+    result = push(full_spool, bridge_api.url)
+    assert (len(result.quarantined), len(result.delivered)) == (1, 1)
+    row = full_spool.captures(CaptureState.QUARANTINED)[0]
+    assert row.last_problem == f"the API refuses this capture ({status} Bad: not [31m liked)"
+    full_spool.retry_quarantined()
+    assert len(push(full_spool, bridge_api.url).delivered) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"id": "' + b"0" * 64 + b'"}', b"{}", b"[]", b"<html>", b"", b"\xff", b"[" * 100_000, b'{"id": 1}']
+)
+def test_reply_without_the_captures_hash_is_no_delivery(
+    bridge_api: BridgeApiServer, full_spool: Spool, body: bytes
+) -> None:
+    """Only the capture's own hash counts as an acknowledgement, whatever else a 201 says."""
+    bridge_api.script = [BridgeReply(201, body)]
+    result = push(full_spool, bridge_api.url)
+    assert [row.record for row in result.waiting] == [1]
+    assert states(full_spool) == ["sealed", "delivered"]
+
+
+def test_capture_changed_in_the_spool_is_not_sent(bridge_api: BridgeApiServer, full_spool: Spool) -> None:
+    """Every capture is hashed again before it is sent; a changed one is set aside and the next is sent."""
+    with full_spool._database.transaction() as db:
+        db.execute("UPDATE pages SET data = zeroblob(256) WHERE capture = 1 AND number = 1")
+    result = push(full_spool, bridge_api.url)
+    assert (len(result.quarantined), len(bridge_api.stored)) == (1, 1)
+
+
+def test_capture_above_4_mib_waits(bridge_api: BridgeApiServer, tmp_path: Path) -> None:
+    """A capture that is too large for one request stays sealed with a clear message; one of 4 MiB is sent."""
+    spool = Spool(tmp_path / "spool.db")
+    pages = MAX_INLINE_BYTES // 256
+    fill(spool, 1, pages)
+    fill(spool, 2, pages - 1)
+    result = push(spool, bridge_api.url)
+    assert ([row.record for row in result.waiting], [row.record for row in result.delivered]) == ([1], [2])
+    assert "more than the 4 MiB" in result.problems[0]
+    spool.close()
+
+
+def test_push_until_done_waits_as_it_is_asked(bridge_api: BridgeApiServer, full_spool: Spool) -> None:
+    """With patience the upload is tried again until it is through, waiting at least as long as the API asked."""
+    bridge_api.script = [BridgeReply(503, headers={"Retry-After": "7"}), BridgeReply(500), BridgeReply(500)]
+    waits: list[float] = []
+    api = Api(bridge_api.url, SECRET)
+    result = push_until_done(Uploader(full_spool, api), 100, waits.append)
+    api.close()
+    assert len(result.delivered) == 2
+    assert not result.waiting
+    assert waits[0] >= 7
+    assert len(waits) == 2
+
+
+def test_backoff_is_jittered_and_bounded() -> None:
+    """Waits are drawn between 0 and a bound that doubles from 1 s to 5 min, and never fall below Retry-After."""
+    longest = Backoff(draw=lambda: 1.0)
+    assert [longest.delay_s(None) for _ in range(10)] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]
+    assert [longest.delay_s(None) for _ in range(2000)][-1] == 300
+    longest.reset()
+    assert longest.delay_s(None) == 1
+    assert Backoff(draw=lambda: 0.0).delay_s(12.0) == 12.0
+
+
+@given(st.text(max_size=40) | st.integers().map(str))
+def test_any_retry_after_is_bounded_or_nothing(value: str) -> None:
+    """Whatever the header says, it is a wait of at most an hour, or none."""
+    found = parse_retry_after(value)
+    assert found is None or 0 <= found <= 3600
+
+
+def test_retry_after_as_a_date() -> None:
+    """Retry-After may be a date; one in the past asks for nothing."""
+    soon = parse_retry_after(format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True))
+    assert soon is not None
+    assert 60 < soon <= 101
+    assert parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+
+
+@pytest.mark.parametrize("url", ["http://example.org", "ftp://x", "example.org", "https://", ""])
+def test_api_address_that_is_refused(url: str) -> None:
+    """An address without TLS beyond this computer would show the credential; nonsense is refused as well."""
+    with pytest.raises(UsageError):
+        check_api_url(url)
+
+
+def test_api_address_that_is_taken() -> None:
+    """TLS anywhere and http on this computer are taken, a slash at the end left out."""
+    assert check_api_url("https://example.org/prod/") == "https://example.org/prod"
+    assert check_api_url("http://127.0.0.1:8000") == "http://127.0.0.1:8000"
