@@ -1,0 +1,1 @@
+"""Accounts: users, logins, tokens and bridges. The User database."""

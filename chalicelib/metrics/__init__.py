@@ -1,0 +1,1 @@
+"""The algorithm unit: raw samples become metrics with honest quality."""

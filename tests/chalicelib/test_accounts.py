@@ -1,0 +1,236 @@
+"""Users, logins and tokens, over HTTP."""
+
+import hashlib
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import boto3
+import pytest
+from argon2 import PasswordHasher
+
+from chalicelib.accounts import service, store
+from chalicelib.accounts.items import LoginItem, RefreshItem, UserItem
+from chalicelib.accounts.passwords import hash_password, needs_rehash, verify_password
+from chalicelib.settings import settings
+from tests.api import PASSWORD, Api, Bowler
+
+
+def _registration(username: str, /, **changed: Any) -> dict[str, Any]:
+    return {"username": username, "email": "someone@example.org", "password": PASSWORD, **changed}
+
+
+def _fresh_name() -> str:
+    return f"name-{uuid.uuid4().hex}"
+
+
+def _token_item(refresh_token: str) -> RefreshItem:
+    item = store.find_refresh(hashlib.sha256(refresh_token.encode()).hexdigest())
+    assert item is not None
+    return item
+
+
+def test_a_new_user_can_log_in_at_once(api: Api) -> None:
+    """Registering answers 201 with the user, without any trace of the password, and the login works right after."""
+    username = _fresh_name()
+    made = api("POST", "/v1/users", json=_registration(username))
+    assert made.status == 201
+    assert made.json["username"] == username
+    assert not any("password" in key for key in made.json)
+    tokens = api("POST", "/v1/tokens", json={"username": username, "password": PASSWORD})
+    assert tokens.status == 200
+    assert tokens.json["token_type"] == "Bearer"
+    assert tokens.json["expires_in"] == 900
+    assert api("GET", "/v1/captures", token=tokens.json["access_token"]).status == 200
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("Alice{}", "aLICE{}"), ("stra\u00dfe{}", "STRASSE{}"), ("\uff21lan{}", "alan{}")]
+)
+def test_usernames_are_compared_folded(api: Api, first: str, second: str) -> None:
+    """A username in other capitals, with sharp s or in full width is the same username: 409, and it logs in."""
+    suffix = uuid.uuid4().hex
+    assert api("POST", "/v1/users", json=_registration(first.format(suffix))).status == 201
+    refused = api("POST", "/v1/users", json=_registration(second.format(suffix)))
+    assert (refused.status, refused.problem) == (409, "username-taken")
+    assert api("POST", "/v1/tokens", json={"username": second.format(suffix), "password": PASSWORD}).status == 200
+
+
+def test_racing_registrations_have_one_winner(api: Api) -> None:
+    """Eight registrations of one username at the same moment make exactly one user."""
+    username = _fresh_name()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: api("POST", "/v1/users", json=_registration(username)).status, range(8)))
+    assert sorted(answers) == [201] + [409] * 7
+
+
+@pytest.mark.parametrize(
+    ("changed", "path"),
+    [
+        ({"password": "short"}, "$.password"),
+        ({"password": 12345678}, "$.password"),
+        ({"email": "no-address"}, "$.email"),
+        ({"username": ""}, "$.username"),
+        ({"username": "x" * 65}, "$.username"),
+        ({"username": " padded"}, "$.username"),
+        ({"username": "line\nbreak"}, "$.username"),
+        ({"username": None}, "$.username"),
+        ({"role": "admin"}, "$"),
+        ({"id": "chosen"}, "$"),
+    ],
+)
+def test_a_registration_that_does_not_fit_names_its_field(api: Api, changed: dict[str, Any], path: str) -> None:
+    """Fields of the wrong kind, length or form, and fields that do not exist, are a 422 that names where."""
+    refused = api("POST", "/v1/users", json=_registration(_fresh_name(), **changed))
+    assert (refused.status, refused.problem) == (422, "invalid-request")
+    assert refused.json["errors"][0]["path"] == path
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 60_000, b'{"username": NaN}', b"null garbage"])
+def test_what_is_not_json_is_a_400(api: Api, body: bytes) -> None:
+    """A body that cannot be read as JSON is a 400, however deep or broken it is."""
+    refused = api("POST", "/v1/users", body=body, headers={"Content-Type": "application/json"})
+    assert (refused.status, refused.problem) == (400, "invalid-json")
+
+
+def test_an_unknown_user_and_a_wrong_password_answer_alike(api: Api, bowler: Bowler) -> None:
+    """Nothing in the answer tells whether the username exists."""
+    wrong = api("POST", "/v1/tokens", json={"username": bowler.username, "password": "not this one"})
+    unknown = api("POST", "/v1/tokens", json={"username": _fresh_name(), "password": "not this one"})
+    assert (wrong.status, wrong.problem) == (401, "wrong-password")
+    assert wrong.data == unknown.data
+
+
+def test_every_character_of_a_password_counts() -> None:
+    """Passwords that differ beyond 72 bytes differ, and the same word in another normal form is the same."""
+    kept = hash_password("x" * 100)
+    assert verify_password(kept, "x" * 100)
+    assert not verify_password(kept, "x" * 101)
+    assert verify_password(hash_password("caf\u00e9 au lait"), "cafe\u0301 au lait")
+    assert not verify_password(None, "x" * 100)
+
+
+def test_a_weaker_hash_is_replaced_at_login(api: Api, bowler: Bowler) -> None:
+    """A password hash of older parameters is made anew when its user logs in, with OWASP's parameters."""
+    user_id = store.find_user_id(service.fold_username(bowler.username))
+    assert user_id is not None
+    user = store.find_user(user_id)
+    assert user is not None
+    assert "$argon2id$v=19$m=19456,t=2,p=1$" in user.password_hash
+    weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+    user.update(actions=[UserItem.password_hash.set(weak)])
+    assert api("POST", "/v1/tokens", json={"username": bowler.username, "password": PASSWORD}).status == 200
+    strengthened = store.find_user(user_id)
+    assert strengthened is not None
+    assert not needs_rehash(strengthened.password_hash)
+
+
+def test_a_refresh_token_works_once_and_gives_the_next(api: Api, bowler: Bowler) -> None:
+    """Each refresh voids its token and gives a new pair; the chain goes on."""
+    second = api("POST", "/v1/tokens/refresh", json={"refresh_token": bowler.refresh_token})
+    assert second.status == 200
+    assert second.json["refresh_token"] != bowler.refresh_token
+    third = api("POST", "/v1/tokens/refresh", json={"refresh_token": second.json["refresh_token"]})
+    assert third.status == 200
+    assert api("GET", "/v1/captures", token=third.json["access_token"]).status == 200
+
+
+def test_a_lost_reply_can_be_asked_again(api: Api, bowler: Bowler) -> None:
+    """Within the grace the same token gives a fresh successor, and the one that was lost is void."""
+    lost = api("POST", "/v1/tokens/refresh", json={"refresh_token": bowler.refresh_token}).json["refresh_token"]
+    again = api("POST", "/v1/tokens/refresh", json={"refresh_token": bowler.refresh_token})
+    assert again.status == 200
+    assert api("POST", "/v1/tokens/refresh", json={"refresh_token": lost}).status == 401
+    assert api("POST", "/v1/tokens/refresh", json={"refresh_token": again.json["refresh_token"]}).status == 200
+
+
+def test_a_token_used_again_after_the_grace_ends_the_login(api: Api, bowler: Bowler) -> None:
+    """Reuse shows that two hold the token, so neither it nor any later token of the login works."""
+    newer = api("POST", "/v1/tokens/refresh", json={"refresh_token": bowler.refresh_token}).json["refresh_token"]
+    _token_item(bowler.refresh_token).update(actions=[RefreshItem.rotated_at.set(RefreshItem.rotated_at - 11)])
+    reused = api("POST", "/v1/tokens/refresh", json={"refresh_token": bowler.refresh_token})
+    assert (reused.status, reused.problem) == (401, "refresh-token-invalid")
+    assert api("POST", "/v1/tokens/refresh", json={"refresh_token": newer}).status == 401
+
+
+def test_a_token_used_again_after_its_successor_ends_the_login(api: Api, bowler: Bowler) -> None:
+    """Once the successor was used, its predecessor shows a theft, also within the grace."""
+    second = api("POST", "/v1/tokens/refresh", json={"refresh_token": bowler.refresh_token}).json["refresh_token"]
+    third = api("POST", "/v1/tokens/refresh", json={"refresh_token": second}).json["refresh_token"]
+    assert api("POST", "/v1/tokens/refresh", json={"refresh_token": bowler.refresh_token}).status == 401
+    assert api("POST", "/v1/tokens/refresh", json={"refresh_token": third}).status == 401
+
+
+def test_racing_refreshes_leave_one_chain(api: Api, bowler: Bowler) -> None:
+    """Two refreshes of one token at the same moment never leave two tokens that both work."""
+    with ThreadPoolExecutor(4) as pool:
+        body = {"refresh_token": bowler.refresh_token}
+        answers = list(pool.map(lambda _: api("POST", "/v1/tokens/refresh", json=body), range(4)))
+    given = [answer.json["refresh_token"] for answer in answers if answer.status == 200]
+    assert given
+    working = [token for token in given if _token_exists_unused(token)]
+    assert len(working) <= 1
+
+
+def _token_exists_unused(refresh_token: str) -> bool:
+    item = store.find_refresh(hashlib.sha256(refresh_token.encode()).hexdigest())
+    return item is not None and item.successor is None
+
+
+def test_an_expired_refresh_token_is_refused(api: Api, bowler: Bowler) -> None:
+    """The end that was set at login holds, whether or not the database has removed the item yet."""
+    _token_item(bowler.refresh_token).update(actions=[RefreshItem.expires_at.set(1)])
+    assert api("POST", "/v1/tokens/refresh", json={"refresh_token": bowler.refresh_token}).status == 401
+
+
+def test_an_ended_login_cannot_be_refreshed(api: Api, bowler: Bowler) -> None:
+    """A login that has ended gives no tokens, though its refresh token was never used."""
+    item = _token_item(bowler.refresh_token)
+    store.end_login(item.user_id, item.login_id, "2026-01-01T00:00:00+00:00")
+    assert LoginItem.get(store.user_key(item.user_id), f"LOGIN#{item.login_id}").ended_at is not None
+    assert api("POST", "/v1/tokens/refresh", json={"refresh_token": bowler.refresh_token}).status == 401
+
+
+def test_secrets_are_kept_as_hashes_only(bowler: Bowler) -> None:
+    """Neither a refresh token nor a bridge's credential nor a password stands in any item of the table."""
+    credential = bowler("POST", "/v1/bridges", json={"name": "lane 7"}).json["credential"]
+    client = boto3.client("dynamodb", region_name=settings().region)
+    text = repr(client.scan(TableName=settings().accounts_table))
+    client.close()
+    assert bowler.username in text
+    assert bowler.refresh_token not in text
+    assert credential not in text
+    assert PASSWORD not in text
+
+
+def test_a_bridge_gets_a_credential_of_its_own(bowler: Bowler) -> None:
+    """A bridge can be made with a name, without one and without a body; each has another credential."""
+    made = [
+        bowler("POST", "/v1/bridges", json={"name": "lane 7"}),
+        bowler("POST", "/v1/bridges", json={}),
+        bowler("POST", "/v1/bridges"),
+    ]
+    assert [answer.status for answer in made] == [201] * 3
+    assert made[0].json["name"] == "lane 7"
+    assert len({answer.json["credential"] for answer in made}) == 3
+
+
+def test_a_bridge_only_uploads(api: Api, bowler: Bowler, new_bowler: Callable[[], Bowler], capture: bytes) -> None:
+    """A bridge's credential reads nothing and makes nothing but captures, which land in its owner's account."""
+    credential = bowler("POST", "/v1/bridges", json={}).json["credential"]
+    for method, path in [("GET", "/v1/captures"), ("GET", f"/v1/captures/{'0' * 64}"), ("POST", "/v1/bridges")]:
+        refused = api(method, path, token=credential)
+        assert (refused.status, refused.problem) == (403, "not-permitted")
+    kept = Bowler(api, bowler.username, credential, "").post_capture(capture)
+    assert kept.status == 201
+    assert bowler("GET", f"/v1/captures/{kept.json['id']}").json["bridge_id"]
+    assert new_bowler()("GET", f"/v1/captures/{kept.json['id']}").status == 404
+
+
+@pytest.mark.parametrize("credential", ["rmb_unknown", "rmr_unknown", "", "a b c", "x" * 9_000])
+def test_an_unknown_credential_is_a_401(api: Api, credential: str) -> None:
+    """Whatever is no credential is refused, with a challenge."""
+    refused = api("GET", "/v1/captures", token=credential)
+    assert (refused.status, refused.problem) == (401, "not-authenticated")
+    assert refused.headers["www-authenticate"].startswith("Bearer")

@@ -1,0 +1,60 @@
+"""What all tests share: a local cloud, its API, users, and a capture that is new."""
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from local_cloud.cloud import LocalCloud
+from tests.api import PASSWORD, Api, Bowler
+from tests.throws import Throw
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests that start emulated clouds of their own run first.
+
+    A process holds one emulated AWS at a time, and the shared one below stays up from its first use to the end.
+    """
+    items.sort(key=lambda item: "local_cloud" not in item.path.parts)
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[LocalCloud]:
+    """A local cloud that all tests share; every test makes users of its own."""
+    with LocalCloud(access_log=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def api(cloud: LocalCloud) -> Iterator[Api]:
+    """The API of the shared local cloud."""
+    assert cloud.api_url is not None
+    client = Api(cloud.api_url)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def new_bowler(api: Api) -> Callable[[], Bowler]:
+    """Make users."""
+
+    def make() -> Bowler:
+        username = f"bowler-{uuid.uuid4().hex}"
+        registration = {"username": username, "email": f"{username}@example.org", "password": PASSWORD}
+        assert api("POST", "/v1/users", json=registration).status == 201
+        tokens = api("POST", "/v1/tokens", json={"username": username, "password": PASSWORD}).json
+        return Bowler(api, username, tokens["access_token"], tokens["refresh_token"])
+
+    return make
+
+
+@pytest.fixture
+def bowler(new_bowler: Callable[[], Bowler]) -> Bowler:
+    """A user."""
+    return new_bowler()
+
+
+@pytest.fixture
+def capture() -> bytes:
+    """A capture that no other test has."""
+    return Throw(record=uuid.uuid4().int % (2**32 - 1) + 1).capture()
