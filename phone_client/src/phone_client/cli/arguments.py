@@ -1,0 +1,96 @@
+"""The command line's arguments."""
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+_EXAMPLES = """\
+examples:
+  export PHONE_CLIENT_API=http://127.0.0.1:8000
+  python -m phone_client register ada ada@example.org
+  python -m phone_client log-in ada
+  python -m phone_client add-bridge "lane 12"
+  python -m phone_client captures --limit 10
+  python -m phone_client metrics ID --wait 30
+  python -m phone_client raw ID --out shot.bin
+  pass show revmetrix | python -m phone_client log-in ada --password-stdin
+
+exit codes:
+  0 fine   1 failed   2 wrong arguments   3 no network   4 the server refused or has trouble
+  5 log in (again), or a wrong password   6 not the API's answer, or changed bytes
+  7 metrics still pending after --wait   130 stopped by Ctrl-C
+
+The login is kept in $XDG_STATE_HOME/revmetrix-phone-client (default ~/.local/state), readable by you only.
+"""
+
+
+def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the arguments by name; argparse ends the program with code 2 when they make no sense."""
+    parser = argparse.ArgumentParser(
+        prog="python -m phone_client",
+        description="Talk to the RevMetrix Web API: your account, your captures, your metrics.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(api=None, ca_file=None, allow_http=False, json=False)
+    _add_common(parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_account_commands(commands)
+    _add_capture_commands(commands)
+    return parser.parse_args(arguments)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    # Suppressed defaults: the same options may stand before and after the command, and the later one must not undo
+    # the earlier one by its default.
+    add, quiet = parser.add_argument, argparse.SUPPRESS
+    add("--api", metavar="URL", default=quiet, help="the API's address; default: the variable PHONE_CLIENT_API")
+    add("--ca-file", metavar="FILE", default=quiet, help="certificates to trust in place of the system's")
+    add("--allow-http", action="store_true", default=quiet, help="send passwords unencrypted to another machine")
+    add("--json", action="store_true", default=quiet, help="print JSON in place of text")
+
+
+def _add_command(
+    commands: "_SubParsersAction[argparse.ArgumentParser]", name: str, summary: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    _add_common(parser)
+    return parser
+
+
+def _add_account_commands(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
+    register = _add_command(commands, "register", "make an account, usable at once")
+    register.add_argument("username", metavar="USERNAME")
+    register.add_argument("email", metavar="EMAIL")
+    log_in = _add_command(commands, "log-in", "log in and keep the login on this machine")
+    log_in.add_argument("username", metavar="USERNAME")
+    for parser in (register, log_in):
+        parser.add_argument(
+            "--password-stdin", action="store_true", help="read the password's line from standard input"
+        )
+    _add_command(commands, "log-out", "forget the login on this machine")
+    bridge = _add_command(commands, "add-bridge", "make a bridge and show its credential, this once")
+    bridge.add_argument("name", metavar="NAME", help="what you call it, such as the lane where it stands")
+
+
+def _add_capture_commands(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
+    captures = _add_command(commands, "captures", "list your captures, newest first")
+    captures.add_argument("--limit", type=_positive, metavar="N", help="at most so many")
+    capture = _add_command(commands, "capture", "show a capture")
+    raw = _add_command(commands, "raw", "fetch a capture's bytes, checked against its id")
+    metrics = _add_command(commands, "metrics", "show what was computed from a capture")
+    for parser in (capture, raw, metrics):
+        parser.add_argument("id", metavar="ID", help="the capture's id, 64 hexadecimal digits")
+    raw.add_argument("--out", metavar="FILE", required=True, help="where to write them; - for standard output")
+    metrics.add_argument(
+        "--wait", type=_positive, metavar="SECONDS", help="wait so long for metrics that are still being computed"
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number above 0")
+    return int(text)

@@ -1,0 +1,34 @@
+"""What the environment decides for the command line."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from phone_client.address import checked_address
+from phone_client.errors import UsageError
+
+API_VARIABLE = "PHONE_CLIENT_API"
+
+
+def api_url(argument: str | None, environment: Mapping[str, str]) -> str:
+    """Return the API's address in one form: the argument, else the variable PHONE_CLIENT_API.
+
+    Raises:
+        UsageError: There is none, or it is no address.
+    """
+    text = argument or environment.get(API_VARIABLE)
+    if not text:
+        raise UsageError(f"Which API? Give --api URL, or set {API_VARIABLE}.")
+    # Whether http is allowed is the client's to check, before anything is sent.
+    return checked_address(text, allow_http=True)
+
+
+def token_path(url: str, environment: Mapping[str, str]) -> Path:
+    """Return the file of the login at an API, one for each API, below XDG_STATE_HOME (default `~/.local/state`)."""
+    state_home = Path(environment.get("XDG_STATE_HOME", ""))
+    if not state_home.is_absolute():  # the XDG Base Directory Specification: anything else is to be ignored
+        state_home = Path.home() / ".local" / "state"
+    readable = re.sub(r"[^a-z0-9.]+", "-", url.partition("://")[2].lower()).strip("-")[:64]
+    distinct = hashlib.sha256(url.encode()).hexdigest()[:8]
+    return state_home / "revmetrix-phone-client" / f"login-{readable}-{distinct}.json"

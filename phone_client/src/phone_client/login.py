@@ -1,0 +1,115 @@
+"""The login: opened with a password, kept in a token store, refreshed without anybody noticing."""
+
+from dataclasses import replace
+
+from phone_client.answers import Answer, read_json
+from phone_client.errors import LoginNeededError
+from phone_client.model import TokenGrant
+from phone_client.request import posting
+from phone_client.timing import Timing
+from phone_client.tokens import Tokens, TokenStore
+from phone_client.transport import Transport
+
+REFRESH_AHEAD_S = 30.0
+"""An access token is replaced this long before it expires, or at half of its life when that is shorter."""
+REPEAT_REFRESH_FOR_S = 7.0
+REFRESH_TIMEOUTS_S = (2.5, 5.0)
+"""The server forgives a second use of a refresh token within 10 s. One that is lost in silence is given up after 5 s,
+sent again until 7 s after the first sending, and connects within 2.5 s: inside the 10 s in any case."""
+
+
+class Login:
+    """The one login of a client.
+
+    Args:
+        transport: Sends the requests.
+        store: Keeps the tokens; two clients on the same store are the same login.
+        timing: The clocks.
+    """
+
+    def __init__(self, transport: Transport, store: TokenStore, timing: Timing) -> None:
+        self._transport = transport
+        self._store = store
+        self._timing = timing
+
+    @property
+    def username(self) -> str | None:
+        """Who is logged in; None for nobody."""
+        tokens = self._tokens()
+        return tokens.username if tokens else None
+
+    def open(self, username: str, password: str) -> None:
+        """Log in.
+
+        Raises:
+            WrongPasswordError: The username or the password is wrong; a login that was there before stays.
+        """
+        # A second sending would open a second login, which nobody would ever use or end.
+        fields = {"username": username, "password": password}
+        request = posting("/v1/tokens", fields, if_lost="Nothing was changed here; try to log in again.")
+        with self._store.exclusive():
+            self._keep(self._transport.send(request), username)
+
+    def forget(self) -> None:
+        """Forget the tokens here; the server ends the login by itself when it is no longer refreshed."""
+        with self._store.exclusive():
+            self._store.clear()
+
+    def access_token(self) -> str:
+        """Return an access token that should be valid, a new one when the old one is about to expire.
+
+        Raises:
+            LoginNeededError: Nobody is logged in, or the login has ended.
+            NetworkError: It had to be refreshed and the server was not reached; the login is kept.
+        """
+        tokens = self._require_tokens()
+        if self._timing.now_s() < tokens.refresh_at_s:
+            return tokens.access_token
+        return self.replace(tokens.access_token)
+
+    def replace(self, access_token: str) -> str:
+        """Return another access token than this one, which expires or was refused.
+
+        Of all threads and processes that ask at the same time, one refreshes and the others get what it got.
+
+        Raises:
+            LoginNeededError: Nobody is logged in, or the login has ended.
+            NetworkError: The server was not reached; the login is kept.
+        """
+        with self._store.exclusive():
+            tokens = self._require_tokens()
+            if tokens.access_token != access_token:
+                return tokens.access_token
+            return self._refresh(tokens)
+
+    def _refresh(self, tokens: Tokens) -> str:
+        request = posting(
+            "/v1/tokens/refresh",
+            {"refresh_token": tokens.refresh_token},
+            if_lost="The login is kept; try again at once.",
+            repeat_for_s=REPEAT_REFRESH_FOR_S,
+        )
+        answer = self._transport.send(replace(request, hurried_timeouts_s=REFRESH_TIMEOUTS_S))
+        if answer.refuses_credential:
+            self._store.clear()
+            raise LoginNeededError("Your login has ended. Nothing else was lost; log in again.")
+        return self._keep(answer, tokens.username)
+
+    def _keep(self, answer: Answer, username: str) -> str:
+        grant = read_json(answer, TokenGrant)
+        usable_s = max(grant.expires_in - REFRESH_AHEAD_S, grant.expires_in / 2)
+        refresh_at_s = self._timing.now_s() + usable_s
+        api_url = self._transport.api_url
+        self._store.save(Tokens(api_url, username, grant.access_token, grant.refresh_token, refresh_at_s))
+        return grant.access_token
+
+    def _tokens(self) -> Tokens | None:
+        tokens = self._store.load()
+        # Tokens of another API are none here: sent to this one, they would be given away.
+        return tokens if tokens and tokens.api_url == self._transport.api_url else None
+
+    def _require_tokens(self) -> Tokens:
+        tokens = self._tokens()
+        if tokens is None:
+            raise LoginNeededError(f"Nobody is logged in to {self._transport.api_url}. Log in first.")
+        return tokens
