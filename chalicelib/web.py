@@ -17,22 +17,14 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib.errors import (
     PROBLEM_MEDIA_TYPE,
-    FieldError,
     InternalProblem,
-    InvalidJson,
-    InvalidQuery,
-    InvalidRequest,
-    NotAcceptable,
     NotAuthenticated,
     NotPermitted,
     Problem,
     ProblemDocument,
-    TooLarge,
-    UnsupportedMediaType,
 )
+from chalicelib.request import BINARY, JSON, bearer, body_reader, read_query, require_binary_accepted
 
-JSON = "application/json"
-BINARY = "application/octet-stream"
 LARGEST_JSON_BYTES = 64 * 1024
 _LOG = logging.getLogger("revmetrix.web")
 
@@ -193,7 +185,7 @@ class _Endpoint:
         self._view = view
         self._blueprint = blueprint
         self._authenticate = authenticate
-        self._decode = _body_reader(operation)
+        self._decode = body_reader(operation.request, operation.largest_bytes)
         self._media_type = BINARY if operation.response is bytes else JSON
         # Chalice names a view by its function.
         self.__name__ = view.__name__
@@ -202,9 +194,9 @@ class _Endpoint:
         request = self._blueprint.current_request
         try:
             if self._media_type == BINARY:
-                _require_accept(request.headers.get("accept"))
+                require_binary_accepted(request.headers.get("accept"))
             caller = self._caller(request)
-            query = _query(request, self._operation.query)
+            query = read_query(request, self._operation.query)
             call = Call(self._decode(request), request.headers, query, caller)
             return self._answer(self._view(call, **path_parameters))
         except Problem as problem:
@@ -217,7 +209,7 @@ class _Endpoint:
     def _caller(self, request: Request) -> Caller | None:
         if self._operation.scope is Scope.PUBLIC:
             return None
-        caller = self._authenticate(_bearer(request.headers.get("authorization")))
+        caller = self._authenticate(bearer(request.headers.get("authorization")))
         if caller.bridge_id is not None and self._operation.scope is not Scope.USER_OR_BRIDGE:
             raise NotPermitted("A bridge's credential only uploads captures; this needs a user's access token.")
         return caller
@@ -231,82 +223,6 @@ class _Endpoint:
             **reply.headers,
         }
         return Response(body, headers=headers, status_code=reply.status or self._operation.status)
-
-
-def _bearer(authorization: str | None) -> str:
-    scheme, _, credential = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not credential.strip():
-        raise NotAuthenticated("Send an Authorization header with a Bearer credential.")
-    return credential.strip()
-
-
-def _require_accept(accept: str | None) -> None:
-    # API Gateway turns base64 into bytes only when Accept names a binary type, and Chalice holds to that.
-    if not any(part.split(";")[0].strip() in (BINARY, "*/*", "application/*") for part in (accept or "").split(",")):
-        raise NotAcceptable(f"Send Accept: {BINARY}.")
-
-
-def _query(request: Request, known: tuple[str, ...]) -> Mapping[str, str]:
-    sent: Mapping[str, str] = request.query_params or {}
-    for name in sent:
-        if name not in known:
-            raise InvalidQuery(
-                f"{name} is not a parameter of this operation, which takes: {', '.join(known) or 'none'}."
-            )
-    return dict(sent)
-
-
-def _body_reader(operation: Operation) -> Callable[[Request], Any]:
-    if operation.request is None:
-        return lambda _: None
-    if operation.request is bytes:
-        return lambda request: _read(request, BINARY, operation.largest_bytes)
-    decoder = msgspec.json.Decoder(operation.request)
-    return lambda request: _decode(decoder, _read_json(request, operation.largest_bytes))
-
-
-def _read_json(request: Request, largest_bytes: int) -> bytes:
-    if "content-type" not in request.headers and not request.raw_body:
-        return b"{}"
-    return _read(request, JSON, largest_bytes)
-
-
-def _read(request: Request, media_type: str, largest_bytes: int) -> bytes:
-    sent_type = (request.headers.get("content-type") or "").split(";")[0].strip().lower()
-    if sent_type != media_type:
-        raise UnsupportedMediaType(f"Send Content-Type: {media_type}.")
-    raw = request.raw_body
-    body = raw.encode() if isinstance(raw, str) else raw
-    if len(body) > largest_bytes:
-        raise TooLarge(f"The body has {len(body)} bytes; this operation takes at most {largest_bytes}.")
-    return body
-
-
-_any_json = msgspec.json.Decoder()
-
-
-def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
-    try:
-        return _decode_json(decoder, body)
-    except msgspec.ValidationError as error:
-        # The first misfit ends the typed reading; what is no JSON further on is told as that.
-        _decode_json(_any_json, body)
-        detail, _, path = str(error).partition(" - at `")
-        if " matching regex" in detail:
-            detail = "This field has another form; see the documentation of the operation."
-        field = FieldError(path.rstrip("`") or "$", detail)
-        raise InvalidRequest(f"{field.path}: {field.detail}", errors=(field,)) from error
-
-
-def _decode_json(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
-    try:
-        return decoder.decode(body)
-    except msgspec.ValidationError:
-        raise
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidJson(f"The body could not be read as JSON: {error}") from error
-    except RecursionError as error:
-        raise InvalidJson("The body is nested too deeply.") from error
 
 
 def problem_response(problem: Problem) -> Response:

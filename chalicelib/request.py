@@ -1,0 +1,120 @@
+"""Reading a request: its credential, query and body, each checked before anything else looks at it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from chalice.app import Request
+
+from chalicelib.errors import (
+    FieldError,
+    InvalidJson,
+    InvalidQuery,
+    InvalidRequest,
+    NotAcceptable,
+    NotAuthenticated,
+    TooLarge,
+    UnsupportedMediaType,
+)
+
+JSON = "application/json"
+BINARY = "application/octet-stream"
+
+
+def bearer(authorization: str | None) -> str:
+    """Return the credential of an Authorization header (RFC 6750 section 2.1).
+
+    Raises:
+        NotAuthenticated: There is none.
+    """
+    scheme, _, credential = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not credential.strip():
+        raise NotAuthenticated("Send an Authorization header with a Bearer credential.")
+    return credential.strip()
+
+
+def require_binary_accepted(accept: str | None) -> None:
+    """Hold a request for raw bytes to an Accept header that takes them.
+
+    Raises:
+        NotAcceptable: It does not.
+    """
+    # API Gateway turns base64 into bytes only when Accept names a binary type, and Chalice holds to that.
+    if not any(part.split(";")[0].strip() in (BINARY, "*/*", "application/*") for part in (accept or "").split(",")):
+        raise NotAcceptable(f"Send Accept: {BINARY}.")
+
+
+def read_query(request: Request, known: tuple[str, ...]) -> Mapping[str, str]:
+    """Return the query parameters, each with its last value.
+
+    Raises:
+        InvalidQuery: One of them is not among those that the operation takes.
+    """
+    sent: Mapping[str, str] = request.query_params or {}
+    for name in sent:
+        if name not in known:
+            raise InvalidQuery(
+                f"{name} is not a parameter of this operation, which takes: {', '.join(known) or 'none'}."
+            )
+    return dict(sent)
+
+
+def body_reader(kind: Any, largest_bytes: int) -> Callable[[Request], Any]:
+    """Return what reads a request's body.
+
+    Args:
+        kind: A msgspec type for JSON, `bytes` for raw bytes, None for no body.
+        largest_bytes: The largest body.
+
+    The reader raises UnsupportedMediaType, TooLarge, InvalidJson or InvalidRequest.
+    """
+    if kind is None:
+        return lambda _: None
+    if kind is bytes:
+        return lambda request: _read(request, BINARY, largest_bytes)
+    decoder = msgspec.json.Decoder(kind)
+    return lambda request: _decode(decoder, _read_json(request, largest_bytes))
+
+
+def _read_json(request: Request, largest_bytes: int) -> bytes:
+    if "content-type" not in request.headers and not request.raw_body:
+        return b"{}"
+    return _read(request, JSON, largest_bytes)
+
+
+def _read(request: Request, media_type: str, largest_bytes: int) -> bytes:
+    sent_type = (request.headers.get("content-type") or "").split(";")[0].strip().lower()
+    if sent_type != media_type:
+        raise UnsupportedMediaType(f"Send Content-Type: {media_type}.")
+    raw = request.raw_body
+    body = raw.encode() if isinstance(raw, str) else raw
+    if len(body) > largest_bytes:
+        raise TooLarge(f"The body has {len(body)} bytes; this operation takes at most {largest_bytes}.")
+    return body
+
+
+_any_json = msgspec.json.Decoder()
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+    try:
+        return _decode_json(decoder, body)
+    except msgspec.ValidationError as error:
+        # The first misfit ends the typed reading; what is no JSON further on is told as that.
+        _decode_json(_any_json, body)
+        detail, _, path = str(error).partition(" - at `")
+        if " matching regex" in detail:
+            detail = "This field has another form; see the documentation of the operation."
+        field = FieldError(path.rstrip("`") or "$", detail)
+        raise InvalidRequest(f"{field.path}: {field.detail}", errors=(field,)) from error
+
+
+def _decode_json(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidJson(f"The body could not be read as JSON: {error}") from error
+    except RecursionError as error:
+        raise InvalidJson("The body is nested too deeply.") from error
