@@ -20,6 +20,10 @@ _WORTH_ANOTHER_TRY = {"TransactionConflict", "ThrottlingError", "ProvisionedThro
 class _Located(type):
     """Attributes that pynamodb looks up on a model's Meta, read from the settings when they are needed."""
 
+    # Below the 29 s of a request, retries included: a connection that hangs is an error in the log, not a silence.
+    connect_timeout_seconds = 2
+    read_timeout_seconds = 5
+
     @property
     def region(cls) -> str:
         return region()
@@ -47,7 +51,7 @@ class CapturesTable(metaclass=_InCaptures):
 
 @cache
 def _connection() -> Connection:
-    return Connection(region=region())
+    return Connection(region=region(), connect_timeout_seconds=2, read_timeout_seconds=5)
 
 
 class ConditionFailedError(Exception):

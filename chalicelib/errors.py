@@ -32,7 +32,7 @@ class ProblemDocument(msgspec.Struct, frozen=True, omit_defaults=True):
         title: The kind of problem in a sentence, always the same for a type.
         status: The HTTP status.
         detail: What happened this time, and what to do.
-        errors: For a body or query that did not fit: every field with what is wrong.
+        errors: For a body that did not fit: the first field that does not, with what is wrong.
     """
 
     type: str

@@ -39,9 +39,9 @@ def require_binary_accepted(accept: str | None) -> None:
     Raises:
         NotAcceptable: It does not.
     """
-    # API Gateway turns base64 into bytes only when Accept names a binary type, and Chalice holds to that.
-    if not any(part.split(";")[0].strip() in (BINARY, "*/*", "application/*") for part in (accept or "").split(",")):
-        raise NotAcceptable(f"Send Accept: {BINARY}.")
+    # API Gateway looks at the first media type alone, and sends the base64 text itself when that is no binary type.
+    if (accept or "").split(",")[0].split(";")[0].strip() != BINARY:
+        raise NotAcceptable(f"Send Accept: {BINARY}, first or alone.")
 
 
 def read_query(request: Request, known: tuple[str, ...]) -> Mapping[str, str]:
@@ -83,8 +83,10 @@ def _read_json(request: Request, largest_bytes: int) -> bytes:
 
 
 def _read(request: Request, media_type: str, largest_bytes: int) -> bytes:
-    sent_type = (request.headers.get("content-type") or "").split(";")[0].strip().lower()
-    if sent_type != media_type:
+    sent_type = request.headers.get("content-type") or ""
+    # API Gateway compares a binary type letter by letter, and mangles the bytes of any other.
+    fits = sent_type == BINARY if media_type == BINARY else sent_type.split(";")[0].strip().lower() == media_type
+    if not fits:
         raise UnsupportedMediaType(f"Send Content-Type: {media_type}.")
     raw = request.raw_body
     body = raw.encode() if isinstance(raw, str) else raw
@@ -104,7 +106,7 @@ def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
         _decode_json(_any_json, body)
         detail, _, path = str(error).partition(" - at `")
         if " matching regex" in detail:
-            detail = "This field has another form; see the documentation of the operation."
+            detail = "It does not have the form of this field; the documentation of the operation tells it"
         field = FieldError(path.rstrip("`") or "$", detail)
         raise InvalidRequest(f"{field.path}: {field.detail}", errors=(field,)) from error
 

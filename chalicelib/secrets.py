@@ -1,6 +1,5 @@
 """The secret store: the keys that sign access tokens."""
 
-import json
 import logging
 import time
 from dataclasses import dataclass
@@ -8,6 +7,8 @@ from functools import cache
 from typing import Any
 
 import boto3
+import msgspec
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.settings import region, settings
@@ -17,7 +18,7 @@ SHORTEST_KEY_BYTES = 32
 LONGEST_HELD_S = 300.0
 """A rotation reaches every running process within this time."""
 SOONEST_RELOAD_S = 60.0
-_LOG = logging.getLogger("revmetrix.secrets")
+_LOG = logging.getLogger("chalicelib.secrets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def signing_keys(*, having: str | None = None) -> SigningKeys:
 
 
 def _load() -> SigningKeys:
-    keys = _parse(_client().get_secret_value(SecretId=settings().signing_keys_secret)["SecretString"])
+    keys = _parse(_client().get_secret_value(SecretId=settings().signing_keys_secret).get("SecretString", ""))
     _held.keys, _held.loaded_at_s = keys, time.monotonic()
     return keys
 
@@ -89,13 +90,16 @@ def forget() -> None:
 
 @cache
 def _client() -> Any:
-    return boto3.client("secretsmanager", region_name=region())
+    return boto3.client("secretsmanager", region_name=region(), config=Config(connect_timeout=2, read_timeout=5))
 
 
 def _parse(text: str) -> SigningKeys:
-    content = json.loads(text)
-    active = content.pop("active", None)
-    keys = {kid: key.encode() for kid, key in content.items() if isinstance(key, str)}
+    try:
+        content = msgspec.json.decode(text, type=dict[str, str])
+    except msgspec.MsgspecError as error:
+        raise SecretInvalidError(SecretInvalidError.__doc__) from error
+    active = content.pop("active", "")
+    keys = {kid: key.encode() for kid, key in content.items()}
     if active not in keys or any(len(key) < SHORTEST_KEY_BYTES for key in keys.values()):
         raise SecretInvalidError(SecretInvalidError.__doc__)
     return SigningKeys(active, keys)

@@ -14,7 +14,7 @@ LARGEST_INLINE_CAPTURE_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Names of the stage's resources, and the figures that an operator may change.
+    """Names of the stage's resources.
 
     Attributes:
         stage: The name that every resource carries: `revmetrix-<stage>-...`.

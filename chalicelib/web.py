@@ -26,7 +26,7 @@ from chalicelib.errors import (
 from chalicelib.request import BINARY, JSON, bearer, body_reader, read_query, require_binary_accepted
 
 LARGEST_JSON_BYTES = 64 * 1024
-_LOG = logging.getLogger("revmetrix.web")
+_LOG = logging.getLogger("chalicelib.web")
 
 Body = TypeVar("Body")
 
@@ -189,6 +189,8 @@ class _Endpoint:
         self._media_type = BINARY if operation.response is bytes else JSON
         # Chalice names a view by its function.
         self.__name__ = view.__name__
+        # And takes the summary of its API description from the docstring.
+        self.__doc__ = operation.summary
 
     def __call__(self, **path_parameters: str) -> Response:
         request = self._blueprint.current_request

@@ -52,7 +52,7 @@ class Api:
         **content: Any,
     ) -> Answer:
         """Send one request; `json=` is encoded and gets its content type."""
-        all_headers = {"Accept": "*/*", **(headers or {})}
+        all_headers = {"Accept": "application/octet-stream" if path.endswith("/raw") else "*/*", **(headers or {})}
         if token is not None:
             all_headers["Authorization"] = f"Bearer {token}"
         if "json" in content:

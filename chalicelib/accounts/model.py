@@ -5,12 +5,9 @@ from typing import Annotated
 
 import msgspec
 
-Username = Annotated[
-    str,
-    msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$"),
-]
+Username = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Email = Annotated[
-    str, msgspec.Meta(min_length=3, max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$")
+    str, msgspec.Meta(min_length=3, max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+\Z")
 ]
 NewPassword = Annotated[str, msgspec.Meta(min_length=8, max_length=1024)]
 SentPassword = Annotated[str, msgspec.Meta(max_length=1024)]
@@ -75,7 +72,7 @@ class NewBridge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name: What its owner calls it.
     """
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "bridge"
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")] = "bridge"
 
 
 class BridgeView(msgspec.Struct, frozen=True):

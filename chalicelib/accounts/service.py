@@ -21,13 +21,16 @@ from chalicelib.accounts.tokens import (
     secret_sha256,
 )
 from chalicelib.dynamodb import ConditionFailedError
-from chalicelib.errors import NotAuthenticated, Problem
+from chalicelib.errors import FieldError, InvalidRequest, NotAuthenticated, Problem
 from chalicelib.secrets import signing_keys
 from chalicelib.web import Caller
 
 LOGIN_LIFETIME_S = 90 * 24 * 3600
 """A login ends this long after its password was typed, however often it was refreshed."""
 LOST_REPLY_GRACE_S = 10
+LONGEST_FOLDED_USERNAME_BYTES = 512
+NOBODY = "nobody"
+_RACING_REFRESHES = 20
 
 
 class UsernameTaken(Problem):
@@ -54,12 +57,30 @@ def fold_username(username: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).casefold())
 
 
+def check_username(username: str) -> str:
+    """Return the folded username, once it is one that people can read and type.
+
+    Raises:
+        InvalidRequest: Folded it is empty, has space at an end, holds an invisible or control character, or is longer
+            than a key of the database may be.
+    """
+    folded = fold_username(username)
+    is_readable = not any(unicodedata.category(character).startswith("C") for character in username + folded)
+    is_trimmed = bool(folded) and folded == folded.strip()
+    if not is_readable or not is_trimmed or len(folded.encode()) > LONGEST_FOLDED_USERNAME_BYTES:
+        detail = "A username has no control or invisible characters, no space at its ends, and at most 64 characters."
+        raise InvalidRequest(f"$.username: {detail}", errors=(FieldError("$.username", detail),))
+    return folded
+
+
 def register(registration: Registration) -> UserView:
     """Make a user, usable at once.
 
     Raises:
+        InvalidRequest: The username cannot be one.
         UsernameTaken: Someone has this username, in whatever capitals.
     """
+    folded = check_username(registration.username)
     user_id, now = str(uuid.uuid4()), datetime.now(UTC)
     user = UserItem(
         store.user_key(user_id),
@@ -69,7 +90,7 @@ def register(registration: Registration) -> UserView:
         password_hash=hash_password(registration.password),
         created_at=now.isoformat(),
     )
-    name = UsernameItem(f"N#{fold_username(registration.username)}", UsernameItem.SK, user_id=user_id)
+    name = UsernameItem(f"N#{folded}", UsernameItem.SK, user_id=user_id)
     try:
         store.add_user(user, name)
     except ConditionFailedError as error:
@@ -83,8 +104,10 @@ def log_in(username: str, password: str) -> TokenView:
     Raises:
         WrongPassword: The username is unknown or the password wrong; neither text nor time tells which.
     """
-    user_id = store.find_user_id(fold_username(username))
-    user = store.find_user(user_id) if user_id else None
+    folded = fold_username(username)
+    # The same two reads for an unknown name, so that time does not tell; no key of the database is longer than this.
+    user_id = store.find_user_id(folded if len(folded.encode()) <= LONGEST_FOLDED_USERNAME_BYTES else "")
+    user = store.find_user(user_id or NOBODY)
     if not verify_password(user.password_hash if user else None, password) or user is None or user_id is None:
         raise WrongPassword("Check both and try again.")
     _rehash_if_needed(user, password)
@@ -121,8 +144,7 @@ def refresh(refresh_token: str) -> TokenView:
     successor = new_secret(REFRESH_PREFIX)
     item = _refresh_item(successor, token.user_id, token.login_id, int(token.expires_at))
     if token.successor is not None or not _rotated(token, item):
-        # Read again: a request beside this one may have used the token since.
-        _replace_lost_successor(_unexpired(secret_sha256(refresh_token)), item)
+        _replace_lost_successor(secret_sha256(refresh_token), item)
     return _token_view(token.user_id, token.login_id, successor)
 
 
@@ -141,15 +163,27 @@ def _rotated(token: RefreshItem, item: RefreshItem) -> bool:
     return True
 
 
-def _replace_lost_successor(token: RefreshItem, item: RefreshItem) -> None:
-    if token.successor is None:
-        raise RefreshTokenInvalid("This login has ended. Log in again.")
-    if time.time() - int(token.rotated_at or 0) > LOST_REPLY_GRACE_S:
-        _end_login_of(token)
-    try:
-        store.replace_successor(token, item)
-    except ConditionFailedError:
-        _end_login_of(token)
+def _replace_lost_successor(token_sha256: str, item: RefreshItem) -> None:
+    """Put a fresh successor in the place of an unused one, beside others who may be doing the same."""
+    for _ in range(_RACING_REFRESHES):
+        # Read at each try: a request beside this one may have used or replaced the successor since.
+        token = _unexpired(token_sha256)
+        if token.successor is None:
+            raise RefreshTokenInvalid("This login has ended. Log in again.")
+        in_grace = time.time() - int(token.rotated_at or 0) <= LOST_REPLY_GRACE_S
+        if not in_grace or _is_used(token.successor):
+            _end_login_of(token)
+        try:
+            store.replace_successor(token, item)
+        except ConditionFailedError:
+            continue
+        return
+    raise RefreshTokenInvalid("Too many refreshes of one token at the same moment. Log in again.")
+
+
+def _is_used(token_sha256: str) -> bool:
+    token = store.find_refresh(token_sha256)
+    return token is not None and token.successor is not None
 
 
 def _end_login_of(token: RefreshItem) -> NoReturn:

@@ -1,6 +1,8 @@
 """The raw bucket in S3: objects are written once, under a key that the server makes, and never changed."""
 
 import base64
+import random
+import time
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -17,10 +19,11 @@ _PREFIX = "raw"
 _ANOTHER_TRY_MAY_DO = "ConditionalRequestConflict"
 _IT_IS_THERE = "PreconditionFailed"
 _TRIES = 5
+_LONGEST_PAUSE_S = 0.5
 
 
 class ObjectDiffersError(Exception):
-    """An object with this key is there, and it is not the same size: the raw bucket was written by someone else."""
+    """Another object is there under this key: the raw bucket was written by someone else."""
 
 
 def object_key(user_id: str, sha256: str) -> str:
@@ -47,6 +50,7 @@ def put_once(key: str, data: bytes, sha256: str) -> None:
         ObjectDiffersError: There is another object under the key.
         ClientError: S3 refused or could not.
     """
+    checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
     for tries_left in reversed(range(_TRIES)):
         try:
             _client().put_object(
@@ -54,24 +58,26 @@ def put_once(key: str, data: bytes, sha256: str) -> None:
                 Key=key,
                 Body=data,
                 ContentType="application/octet-stream",
-                ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
+                ChecksumAlgorithm="SHA256",
+                ChecksumSHA256=checksum,
                 IfNoneMatch="*",
             )
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == _IT_IS_THERE:
-                _require_same_size(key, len(data))
+                _require_same(key, checksum)
                 return
             if code != _ANOTHER_TRY_MAY_DO or not tries_left:
                 raise
+            time.sleep(random.uniform(0, _LONGEST_PAUSE_S))  # noqa: S311 - jitter is no secret
         else:
             return
 
 
-def _require_same_size(key: str, size_bytes: int) -> None:
-    there = _client().head_object(Bucket=settings().raw_bucket, Key=key)["ContentLength"]
-    if there != size_bytes:
-        raise ObjectDiffersError(f"{key} has {there} bytes, not {size_bytes}")
+def _require_same(key: str, checksum: str) -> None:
+    there = _client().head_object(Bucket=settings().raw_bucket, Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256")
+    if there != checksum:
+        raise ObjectDiffersError(f"{key}: the object there has the SHA-256 {there}, not {checksum}")
 
 
 def get(key: str) -> bytes | None:
@@ -86,5 +92,10 @@ def get(key: str) -> bytes | None:
 
 @cache
 def _client() -> "S3Client":
-    config = Config(signature_version="s3v4", retries={"mode": "standard", "total_max_attempts": 4})
+    config = Config(
+        signature_version="s3v4",
+        connect_timeout=2,
+        read_timeout=5,
+        retries={"mode": "standard", "total_max_attempts": 3},
+    )
     return boto3.client("s3", region_name=region(), config=config)

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import re
+from typing import Any
 
 import msgspec
 
@@ -11,7 +12,9 @@ from chalicelib.captures.model import Provenance
 from chalicelib.errors import Problem
 
 LARGEST_PROVENANCE_BYTES = 4096
-_MEMBER = re.compile(r"([a-z0-9*_.-]+)=:([A-Za-z0-9+/]*={0,2}):")
+DEEPEST_CLOCK = 16
+# A byte sequence, and parameters after it that say nothing to us (RFC 8941 sections 3.3.5 and 3.1.2).
+_MEMBER = re.compile(r"sha-256=:([A-Za-z0-9+/]*={0,2}):(?:;.*)?")
 _SHA256_BYTES = 32
 _provenance_decoder = msgspec.json.Decoder(Provenance)
 
@@ -67,16 +70,16 @@ def check_digest(header: str | None, data: bytes) -> str:
 
 
 def _sha256_member(header: str) -> bytes:
-    members: dict[str, str] = {}
-    for part in header.split(","):
-        match = _MEMBER.fullmatch(part.strip())
-        if match is None:
-            raise DigestMalformed("It must read sha-256=:<base64 of the bytes' SHA-256>:.")
-        members[match[1]] = match[2]
-    if "sha-256" not in members:
+    members = [part.strip() for part in header.split(",")]
+    ours = [part for part in members if part.partition("=")[0] == "sha-256"]
+    if not ours:
         raise DigestMissing("The digest must be SHA-256: sha-256=:<base64>:.")
+    # RFC 8941 section 3.2: of several members with one key the last counts.
+    match = _MEMBER.fullmatch(ours[-1])
+    if match is None:
+        raise DigestMalformed("It must read sha-256=:<base64 of the bytes' SHA-256>:.")
     try:
-        digest = base64.b64decode(members["sha-256"], validate=True)
+        digest = base64.b64decode(match[1], validate=True)
     except binascii.Error as error:
         raise DigestMalformed("The digest is not base64.") from error
     if len(digest) != _SHA256_BYTES:
@@ -101,6 +104,18 @@ def read_provenance(header: str | None) -> Provenance | None:
         text = base64.b64decode(
             header.rstrip("=") + "=" * (-len(header.rstrip("=")) % 4), altchars=b"-_", validate=True
         )
-        return _provenance_decoder.decode(text)
+        provenance = _provenance_decoder.decode(text)
     except (ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise ProvenanceInvalid(f"It must be base64url of JSON: {error}") from error
+    if _depth(provenance.clock) > DEEPEST_CLOCK:
+        raise ProvenanceInvalid(f"clock is nested more than {DEEPEST_CLOCK} levels deep.")
+    return provenance
+
+
+def _depth(value: Any) -> int:
+    """Return how deep a JSON value is nested, counted level by level, so that no depth exhausts the stack."""
+    depth, level = 0, [value]
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        depth += 1
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
+    return depth

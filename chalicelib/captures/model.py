@@ -14,8 +14,8 @@ class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     Attributes:
         device: The device's serial.
         record: The record's number in the device.
-        started_at: When the shot began, RFC 3339.
-        read_at: When the record was read from the device, RFC 3339.
+        started_at: When the shot began, as the sender writes it; RFC 3339 is expected and not checked.
+        read_at: When the record was read from the device, in the same way.
         clock: How device ticks and the host's clocks stood to each other.
     """
 

@@ -24,7 +24,7 @@ def keep_capture(call: Call[bytes]) -> Reply:
     provenance = read_provenance(call.headers.get("capture-provenance"))
     sha256 = check_digest(call.headers.get("content-digest"), call.body)
     view, is_new = service.keep(call.caller, call.body, sha256, provenance)
-    return Reply(view, status=201 if is_new else 200, headers={"Location": f"/v1/captures/{view.id}"})
+    return Reply(view, status=201 if is_new else 200, headers={"Location": f"captures/{view.id}"})
 
 
 @routes.get("/v1/captures", scope=Scope.USER, response=CaptureList, query=("limit", "cursor"))

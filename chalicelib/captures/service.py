@@ -1,5 +1,6 @@
 """Captures: taking raw bytes in, and giving them back as they came."""
 
+import hashlib
 import re
 import uuid
 from datetime import UTC, datetime
@@ -32,6 +33,12 @@ class NotACapture(Problem):
     name = "not-a-capture"
 
 
+class RawChanged(Problem):
+    """The raw bytes of this capture are not what they were."""
+
+    name = "raw-changed"
+
+
 class RawMissing(Problem):
     """The raw bytes of this capture cannot be found."""
 
@@ -57,10 +64,10 @@ def keep(caller: Caller, data: bytes, sha256: str, provenance: Provenance | None
         EmptyBody: There were no bytes.
         NotACapture: They are no SmartDot's.
     """
-    inspection = _inspect(data)
     key = bucket.object_key(caller.user_id, sha256)
+    row = _item(caller, key, sha256, _inspect(data), len(data), provenance)
     bucket.put_once(key, data, sha256)
-    item, is_new = store.add(_item(caller, key, sha256, inspection, len(data), provenance))
+    item, is_new = store.add(row)
     return _view(item), is_new
 
 
@@ -141,11 +148,14 @@ def raw(user_id: str, sha256: str) -> bytes:
     Raises:
         NotFound: As `find`.
         RawMissing: The row is there and the object is not.
+        RawChanged: The object is another one.
     """
     find(user_id, sha256)
     data = read_object(user_id, sha256)
     if data is None:
         raise RawMissing("The row of this capture is there and its object is not. Please report it.")
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise RawChanged("The stored bytes are not those of the capture's id. Please report it.")
     return data
 
 

@@ -11,11 +11,9 @@ from chalicelib.metrics import store
 from chalicelib.metrics.computation import compute
 from chalicelib.metrics.items import MetricsItem
 from chalicelib.metrics.model import Computed, MetricsView
-from chalicelib.web import Reply
 from smartdot import CaptureState, FormatError, decode_capture
 
-SOONEST_RETRY_S = 1
-_LOG = logging.getLogger("revmetrix.metrics")
+_LOG = logging.getLogger("chalicelib.metrics")
 
 
 class ObjectChangedError(Exception):
@@ -55,8 +53,8 @@ def _result(user_id: str, sha256: str, data: bytes) -> MetricsItem:
     return item
 
 
-def show(user_id: str, sha256: str) -> Reply:
-    """Return a capture's metrics; while they are pending, with a Retry-After.
+def show(user_id: str, sha256: str) -> MetricsView:
+    """Return a capture's metrics, or that they are pending or cannot be computed.
 
     Raises:
         NotFound: There is no such capture in this account.
@@ -64,10 +62,10 @@ def show(user_id: str, sha256: str) -> Reply:
     capture = captures.find(user_id, sha256)
     item = store.find(user_id, sha256)
     if item is not None:
-        return Reply(_view(item))
+        return _view(item)
     if capture.state != CaptureState.VERIFIED:
-        return Reply(MetricsView("failed", reason=f"The capture is {capture.state}, so nothing is computed from it."))
-    return Reply(MetricsView("pending"), headers={"Retry-After": str(SOONEST_RETRY_S)})
+        return MetricsView("failed", reason=f"The capture is {capture.state}, so nothing is computed from it.")
+    return MetricsView("pending")
 
 
 def _view(item: MetricsItem) -> MetricsView:

@@ -39,9 +39,12 @@ def secret(cloud: LocalCloud) -> Iterator[Any]:
     name = settings().signing_keys_secret
     before = client.get_secret_value(SecretId=name)["SecretString"]
     secrets.forget()
-    yield lambda **changed: client.put_secret_value(
-        SecretId=name, SecretString=json.dumps(json.loads(before) | changed)
-    )
+
+    def put(text: str | None = None, **changed: str) -> None:
+        whole = json.dumps(json.loads(before) | changed) if text is None else text
+        client.put_secret_value(SecretId=name, SecretString=whole)
+
+    yield put
     client.put_secret_value(SecretId=name, SecretString=before)
     client.close()
     secrets.forget()
@@ -67,10 +70,13 @@ def test_an_unknown_kid_is_looked_up_once_a_minute(secret: Any, clock: Clock) ->
     assert "k2" in secrets.signing_keys(having="k2").keys
 
 
-def test_keys_in_memory_outlive_a_store_that_fails(secret: Any, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    """A secret that is broken or away logs nobody out: the keys in memory go on serving, and the log says so."""
+@pytest.mark.parametrize("broken", ["{not json", "[]", '"x"', "null", '{"active": ["k1"]}', '{"active": "k9"}', "{}"])
+def test_keys_in_memory_outlive_a_broken_secret(
+    secret: Any, clock: Clock, caplog: pytest.LogCaptureFixture, broken: str
+) -> None:
+    """A secret that cannot be used logs nobody out: the keys in memory go on serving, and the log says so."""
     before = secrets.signing_keys()
-    secret(active="k9")
+    secret(broken)
     clock.now_s += secrets.LONGEST_HELD_S + 1
     assert secrets.signing_keys() == before
     assert "could not be read again" in caplog.text

@@ -1,0 +1,212 @@
+"""What the app asks of AWS, seen on the wire: conditions, checksums, tokens, retries and permissions."""
+
+import fnmatch
+import hashlib
+import json
+import threading
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib import secrets
+from chalicelib.accounts import store
+from chalicelib.accounts.items import LoginItem, RefreshItem, UsernameItem
+from chalicelib.captures import bucket
+from chalicelib.captures.cursor import decode_cursor, encode_cursor
+from chalicelib.dynamodb import ConditionFailedError, write_together
+from chalicelib.errors import InvalidQuery
+from local_cloud.cloud import LocalCloud
+from tests.api import PASSWORD, Api, Bowler
+from tests.chalicelib.wire import Call, Wire
+
+POLICIES = Path(__file__).parents[2] / ".chalice"
+UNSEEN = {"s3:ListBucket"}
+"""Allowed and in no request: with it S3 answers 404 for an object that is not there, without it 403."""
+
+
+@pytest.fixture
+def wire(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Wire:
+    """The wire to the shared local cloud."""
+    assert cloud.aws_url
+    return Wire(monkeypatch)
+
+
+def _cancelled(code: str) -> tuple[int, str]:
+    name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"
+    message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{code}]"
+    return 400, json.dumps({"__type": name, "Message": message, "CancellationReasons": [{"Code": code}]})
+
+
+def _write_a_name() -> str:
+    key = f"N#wire-{uuid.uuid4().hex}"
+    item = UsernameItem(key, UsernameItem.SK, user_id="wire")
+    write_together(lambda write: write.save(item, condition=UsernameItem.pk.does_not_exist()))
+    return key
+
+
+def test_a_conflicting_transaction_is_sent_again_with_its_token(wire: Wire) -> None:
+    """TransactionConflict is no failure: the same transaction goes again under the same token, and is done."""
+    wire.answers = [_cancelled("TransactionConflict")] * 2
+    key = _write_a_name()
+    sent = [call for call in wire.own if call.operation == "TransactWriteItems"]
+    tokens = {call.json["ClientRequestToken"] for call in sent}
+    assert (len(sent), len(tokens)) == (3, 1)
+    assert uuid.UUID(tokens.pop())
+    assert UsernameItem.get(key, UsernameItem.SK).user_id == "wire"
+
+
+def test_a_failed_condition_is_not_tried_again(wire: Wire) -> None:
+    """ConditionalCheckFailed is an answer, and reaches the caller after one request."""
+    wire.answers = [_cancelled("ConditionalCheckFailed")]
+    with pytest.raises(ConditionFailedError):
+        _write_a_name()
+    assert len(wire.own) == 1
+
+
+def test_every_transaction_has_a_token_of_its_own(wire: Wire) -> None:
+    """Two transactions are two tokens, or the second would be taken for the first again."""
+    _write_a_name()
+    _write_a_name()
+    assert len({call.json["ClientRequestToken"] for call in wire.own}) == 2
+
+
+def _put(data: bytes) -> tuple[str, str]:
+    sha256 = hashlib.sha256(data).hexdigest()
+    key = bucket.object_key(str(uuid.uuid4()), sha256)
+    bucket.put_once(key, data, sha256)
+    return key, sha256
+
+
+def test_an_object_is_put_once_and_checked_by_s3(wire: Wire, capture: bytes) -> None:
+    """The request says that nothing may be there, and which SHA-256 the bytes must have on arrival."""
+    _put(capture)
+    (call,) = wire.own
+    assert call.headers["if-none-match"] == "*"
+    assert call.headers["x-amz-checksum-sha256"]
+
+
+def test_other_bytes_under_a_key_are_noticed(cloud: LocalCloud, capture: bytes) -> None:
+    """An object of other bytes is never taken for the capture, and never written over."""
+    key, _ = _put(capture)
+    cloud.pump.drain(30)
+    with pytest.raises(bucket.ObjectDiffersError):
+        bucket.put_once(key, b"other", hashlib.sha256(b"other").hexdigest())
+    assert bucket.get(key) == capture
+
+
+def test_a_conflicting_put_is_sent_again(wire: Wire, capture: bytes) -> None:
+    """Two puts of one key at the same moment: S3 answers 409 to one of them, which then tries again."""
+    error = "<Error><Code>ConditionalRequestConflict</Code><Message>Again.</Message></Error>"
+    wire.answers = [(409, error)]
+    key, _ = _put(capture)
+    assert [call.operation for call in wire.own] == ["PutObject"] * 2
+    assert bucket.get(key) == capture
+
+
+def test_a_successor_is_replaced_only_where_it_was_read(cloud: LocalCloud) -> None:
+    """A refresh that read an older successor changes nothing, though that older one is still there and unused."""
+    assert cloud.aws_url
+    user_id, login_id, tag = str(uuid.uuid4()), str(uuid.uuid4()), uuid.uuid4().hex
+    store.add_login(
+        LoginItem(store.user_key(user_id), f"LOGIN#{login_id}", created_at="now", expires_at=2**32),
+        _refresh_item(f"first-{tag}", user_id, login_id),
+    )
+    for name, successor in (("old", f"second-{tag}"), ("first", None)):
+        item = _refresh_item(f"{name}-{tag}", user_id, login_id)
+        item.successor = successor
+        item.save()
+    stale = _refresh_item(f"old-{tag}", user_id, login_id)
+    stale.successor = f"first-{tag}"
+    with pytest.raises(ConditionFailedError):
+        store.replace_successor(stale, _refresh_item(f"third-{tag}", user_id, login_id))
+    kept = store.find_refresh(f"old-{tag}")
+    assert kept is not None
+    assert kept.successor == f"second-{tag}"
+
+
+def _refresh_item(sha256: str, user_id: str, login_id: str) -> RefreshItem:
+    return RefreshItem(f"R#{sha256}", RefreshItem.SK, user_id=user_id, login_id=login_id, expires_at=2**32)
+
+
+@pytest.mark.parametrize("sort_key", ["USER", f"M#{'0' * 64}", f"C#{'0' * 63}", ""])
+def test_a_cursor_names_a_capture(sort_key: str) -> None:
+    """A cursor whose sort key is no capture's is refused, however well its time is formed."""
+    received_key = f"2026-01-01T00:00:00.000000+00:00#{'0' * 64}"
+    good = (received_key, f"C#{'0' * 64}")
+    assert decode_cursor(encode_cursor(good)) == good
+    with pytest.raises(InvalidQuery):
+        decode_cursor(encode_cursor((received_key, sort_key)))
+
+
+def _use_everything(cloud: LocalCloud, api: Api, bowler: Bowler, capture: bytes) -> None:
+    registration = {"username": f"w{uuid.uuid4().hex}", "email": "w@example.org", "password": PASSWORD}
+    assert api("POST", "/v1/users", json=registration).status == 201
+    grant = {"username": registration["username"], "password": PASSWORD}
+    refresh = {"refresh_token": api("POST", "/v1/tokens", json=grant).json["refresh_token"]}
+    assert [api("POST", "/v1/tokens/refresh", json=refresh).status for _ in range(2)] == [200, 200]
+    assert bowler("POST", "/v1/bridges", json={}).status == 201
+    assert [bowler.post_capture(capture).status for _ in range(2)] == [201, 200]
+    cloud.pump.drain(30)
+    one = f"/v1/captures/{hashlib.sha256(capture).hexdigest()}"
+    assert [bowler("GET", path).status for path in ("/v1/captures", one, f"{one}/raw", f"{one}/metrics")] == [200] * 4
+
+
+def _requested(call: Call) -> set[tuple[str, str]]:
+    """Return the actions that IAM asks for, each with its resource (the service authorization reference's terms)."""
+    if call.operation == "GetSecretValue":
+        return {("secretsmanager:GetSecretValue", f"secret:{call.json['SecretId']}-AbCdEf")}
+    if call.operation == "TransactWriteItems":
+        names = {
+            "Put": "PutItem",
+            "Update": "UpdateItem",
+            "Delete": "DeleteItem",
+            "ConditionCheck": "ConditionCheckItem",
+        }
+        items = [pair for item in call.json["TransactItems"] for pair in item.items()]
+        return {(f"dynamodb:{names[kind]}", f"table/{content['TableName']}") for kind, content in items}
+    if "x-amz-target" in call.headers:
+        index = f"/index/{call.json['IndexName']}" if "IndexName" in call.json else ""
+        return {(f"dynamodb:{call.operation}", f"table/{call.json['TableName']}{index}")}
+    # HEAD asks for the permission to read.
+    return {(f"s3:{call.operation.replace('Head', 'Get')}", f":::{call.path.lstrip('/')}")}
+
+
+def _is_allowed(statements: list[dict[str, Any]], action: str, resource: str) -> bool:
+    name = "*" + resource.replace("revmetrix-local", "revmetrix-prod")
+    for statement in statements:
+        patterns = statement["Resource"]
+        for pattern in [patterns] if isinstance(patterns, str) else patterns:
+            # The pattern's own account and region stand in for those that the local cloud has none of.
+            prefix = pattern[: pattern.find(":::")] if ":::" in pattern else pattern.rpartition(":")[0] + ":"
+            tail = name[1:].removeprefix("secret:") if "secret:" in name else name[1:]
+            if action in statement["Action"] and fnmatch.fnmatchcase(prefix + tail, pattern):
+                return True
+    return False
+
+
+def test_policies_allow_what_is_done_and_nothing_else(
+    wire: Wire, cloud: LocalCloud, api: Api, bowler: Bowler, capture: bytes
+) -> None:
+    """Each request of a function is allowed by its policy, and each action allowed is one that it really uses."""
+    secrets.forget()
+    wire.heal()
+    _use_everything(cloud, api, bowler, capture)
+    here = threading.current_thread().name
+    for policy, is_worker in (("policy-prod.json", False), ("policy-prod-process-capture.json", True)):
+        calls = [call for call in wire.calls if call.thread != here and (call.thread == "event-pump") is is_worker]
+        statements = json.loads((POLICIES / policy).read_text())["Statement"]
+        requested = {pair for call in calls for pair in _requested(call)}
+        assert not [pair for pair in requested if not _is_allowed(statements, *pair)]
+        allowed = {action for statement in statements for action in statement["Action"]}
+        ours = {action for action in allowed if action.startswith(("dynamodb:", "s3:", "secretsmanager:"))}
+        assert {action for action, _ in requested} == ours - UNSEEN
+
+
+def test_every_read_is_consistent(wire: Wire, cloud: LocalCloud, api: Api, bowler: Bowler, capture: bytes) -> None:
+    """What was written is what the next request reads: no read of a table may be an old one."""
+    _use_everything(cloud, api, bowler, capture)
+    reads = [call for call in wire.calls if call.operation in {"GetItem", "Query"}]
+    assert {call.operation for call in reads} == {"GetItem", "Query"}
+    assert all(call.json.get("ConsistentRead") is True for call in reads)
