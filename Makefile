@@ -4,6 +4,10 @@ PORT ?= 8000
 HOST ?= 127.0.0.1
 STATE ?=
 RECORDING ?=
+# They reach the recipes through the environment, letter by letter: a quote, a space or a dollar sign in them means nothing.
+override STATE := $(value STATE)
+override RECORDING := $(value RECORDING)
+export RECORDING STATE HOST PORT
 V := .venv/bin
 READY := .venv/.ready
 CHECKED := app.py chalicelib device_bridge phone_client smartdot local_cloud tests bench
@@ -14,21 +18,31 @@ CHECKED := app.py chalicelib device_bridge phone_client smartdot local_cloud tes
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(READY): requirements-dev.txt requirements-uv.txt smartdot/pyproject.toml device_bridge/pyproject.toml phone_client/pyproject.toml
+REQUIREMENTS := requirements-dev.txt requirements-uv.txt smartdot/pyproject.toml device_bridge/pyproject.toml phone_client/pyproject.toml
+# Holds a lock, on this file, until the command in its arguments has ended.
+LOCKED := $(PYTHON) -c 'import fcntl, os, sys; lock = open("Makefile"); fcntl.flock(lock, fcntl.LOCK_EX); os.set_inheritable(lock.fileno(), True); os.execvp(sys.argv[1], sys.argv[1:])'
+
+ifndef SET_UP_IS_LOCKED
+# The make inside looks again whether there is anything to do: another one may have set up meanwhile.
+$(READY): $(REQUIREMENTS)
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(None if ok else "Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is %d.%d: make PYTHON=python3.12 ..." % sys.version_info[:2])'
+	@exec $(LOCKED) $(MAKE) --silent --no-print-directory SET_UP_IS_LOCKED=yes $@
+else
+$(READY): $(REQUIREMENTS)
 	@echo "Setting up .venv (once, about half a minute) ..." >&2
 	@$(PYTHON) -m venv --clear .venv
 	@$(V)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@$(V)/uv pip sync --quiet --python $(V)/python --require-hashes requirements-dev.txt
 	@$(V)/uv pip install --quiet --python $(V)/python --no-deps --no-build-isolation -e ./smartdot -e ./device_bridge -e ./phone_client
 	@touch $@
+endif
 
 # exec, so that a signal to make reaches the program itself and no shell stands between.
 demo: $(READY) ## a shot through the whole system; RECORDING=path.csv plays a recording
-	@exec $(V)/python -m local_cloud demo $(if $(RECORDING),--recording "$(RECORDING)")
+	@exec $(V)/python -m local_cloud demo $${RECORDING:+--recording "$$RECORDING"}
 
 serve: $(READY) ## a local cloud that stays up: PORT, HOST, STATE=folder
-	@exec $(V)/python -m local_cloud serve --host "$(HOST)" --port "$(PORT)" $(if $(STATE),--state "$(STATE)")
+	@exec $(V)/python -m local_cloud serve --host "$$HOST" --port "$$PORT" $${STATE:+--state "$$STATE"}
 
 test: $(READY) ## all tests but the long ones
 	@$(V)/python -m pytest -q -m "not long"

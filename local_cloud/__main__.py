@@ -34,6 +34,13 @@ examples:
 """
 
 
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Tells the defaults of the options that have one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None else super()._get_help_string(action)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that `arguments` (by default the process's own) name, and return its exit code.
 
@@ -42,12 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="python -m local_cloud",
+        usage="%(prog)s {demo,serve,aws} [options]",
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=COMMANDS, metavar="command", help="one of the commands below")
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    # Not required, so that the error names what is missing: the command.
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS).required = False
     chosen = parser.parse_args(arguments)
     try:
         return _run(chosen.command, chosen.rest)
@@ -60,7 +69,7 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     command_parser = argparse.ArgumentParser(
         prog=f"python -m local_cloud {name}",
         description=command.SUMMARY,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_HelpFormatter,
     )
     command.add_arguments(command_parser)
     return int(command.run(command_parser.parse_args(arguments)))

@@ -22,6 +22,9 @@ from local_cloud.template import Template
 
 TEMPLATE = PROJECT / "infra" / "resources.yaml"
 
+API_PORT_ADVICE = "; choose another, e.g. make serve PORT=8010"
+AWS_PORT_NAME = "the emulated AWS's port {port} (--aws-port)"
+
 
 class LocalCloud:
     """The emulated AWS, the app behind an emulated API Gateway, and the event pump, from entry to exit.
@@ -88,8 +91,10 @@ class LocalCloud:
 
     def _start(self, stack: contextlib.ExitStack) -> None:
         # What can be refused comes first, and ports are claimed before the slow part: then a mistake shows at once.
-        api_listener = stack.enter_context(listen(*self._api_address)) if self._api_address else None
-        aws_listener = stack.enter_context(listen("127.0.0.1", self._aws_port))
+        api_listener = (
+            stack.enter_context(listen(*self._api_address, advice=API_PORT_ADVICE)) if self._api_address else None
+        )
+        aws_listener = stack.enter_context(listen("127.0.0.1", self._aws_port, called=AWS_PORT_NAME))
         self.api_url = None if api_listener is None else url_of(api_listener)
         self.aws_url = url_of(aws_listener)
         journal = None

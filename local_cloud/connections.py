@@ -25,9 +25,10 @@ class PortTakenError(OSError):
     """The address cannot be listened on: another program has the port, or the host is not this machine's."""
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, called: str = "port {port}", advice: str = "") -> socket.socket:
     """Return a socket that listens on `host` (a name or an address) and `port` (0: any free one).
 
+    `called` is what an error calls the port, with {port} for its number; `advice` is what to do when it is in use.
     Connections wait in the socket's queue until a server takes them: a port is claimed before the cloud is ready.
     Raises PortTakenError, whose text is meant for a person.
     """
@@ -38,7 +39,9 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=128)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise PortTakenError(f"port {port} on {host} is in use by another program") from error
+            raise PortTakenError(
+                f"{called.format(port=port)} on {host} is in use by another program{advice}"
+            ) from error
         raise PortTakenError(f"cannot listen on {host}, port {port}: {error}") from error
 
 

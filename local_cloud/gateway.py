@@ -118,6 +118,8 @@ class ApiGateway(LocalGateway):
             event = super()._generate_lambda_event(method, path, headers, body)
         except ValueError:
             raise ForbiddenError({}, b'{"message": "Missing Authentication Token"}') from None
+        if not self._is_declared(method, event["requestContext"]["resourcePath"]):
+            raise ForbiddenError({}, b'{"message": "Missing Authentication Token"}')
         event["pathParameters"] = {name: decoded(value) for name, value in event["pathParameters"].items()}
         event["requestContext"]["identity"]["sourceIp"] = self._source_ip
         event["requestContext"]["requestId"] = str(uuid.uuid4())
@@ -127,6 +129,11 @@ class ApiGateway(LocalGateway):
         if _event_bytes(event) > LARGEST_EVENT_BYTES:
             raise PayloadTooLargeError({}, b'{"message": "Request Too Long"}')
         return event
+
+    def _is_declared(self, method: str, route: str) -> bool:
+        """Return whether `route` has `method`; a route with CORS has OPTIONS as well."""
+        methods = self._app_object.routes[route]
+        return method in methods or (method == "OPTIONS" and any(entry.cors for entry in methods.values()))
 
 
 class ApiRequestHandler(ChaliceRequestHandler):
@@ -168,7 +175,8 @@ class ApiRequestHandler(ChaliceRequestHandler):
         gateway = ApiGateway(self._app, self._config, self.client_address[0])
         headers = {name.lower(): value for name, value in self.headers.items()}
         try:
-            return _reply_of(gateway.handle_request(self.command, self.path, headers, body or None))
+            result = gateway.handle_request(self.command, self.path, headers, body or None)
+            return _reply_of(result, wants_binary=_wants_binary(headers, self._app.api.binary_types))
         except LocalGatewayException as error:
             message = json.loads(error.body or b"{}")
             return problem(error.CODE, str(message.get("message") or message.get("Message")))
@@ -205,11 +213,20 @@ def problem(status: int, detail: str) -> Reply:
     return Reply(status, [("Content-Type", "application/problem+json")], json.dumps(content).encode())
 
 
-def _reply_of(result: dict[str, Any]) -> Reply:
-    """Return a function's result as a reply; raises when it is none that can be sent."""
+def _wants_binary(headers: dict[str, str], binary_types: list[str]) -> bool:
+    """Return whether the first media type of Accept is a binary one: API Gateway looks at no other."""
+    first = headers.get("accept", "").partition(",")[0].partition(";")[0].strip()
+    return first in binary_types
+
+
+def _reply_of(result: dict[str, Any], *, wants_binary: bool) -> Reply:
+    """Return a function's result as a reply; raises when it is none that can be sent.
+
+    A client that does not ask for a binary type first gets a binary body as the base64 text that it is in the result.
+    """
     body = result.get("body") or ""
     encoded_bytes = len(body)
-    content = base64.b64decode(body) if result.get("isBase64Encoded") else body.encode()
+    content = base64.b64decode(body) if wants_binary and result.get("isBase64Encoded") else body.encode()
     headers = {**result.get("headers", {}), **result.get("multiValueHeaders", {})}
     if not any(name.lower() == "content-type" for name in headers):
         headers["Content-Type"] = "application/json"

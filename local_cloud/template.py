@@ -1,6 +1,7 @@
 """Reading a CloudFormation template: parameters, functions in their long form, and the order of the resources.
 
-Understood are Ref, Fn::GetAtt, Fn::Sub (text alone) and Fn::Join. What is not understood is an error, never left out.
+Understood are Ref, Fn::GetAtt, Fn::Sub (text alone), Fn::Join and Fn::If, and in conditions Fn::Not and Fn::Equals.
+What is not understood is an error, never left out.
 """
 
 import re
@@ -12,12 +13,24 @@ from typing import Any
 
 import yaml
 
-SECTIONS = frozenset({"AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Outputs", "Resources"})
+SECTIONS = frozenset(
+    {"AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Conditions", "Outputs", "Resources"}
+)
 PARAMETER_FIELDS = frozenset({"Type", "Default", "Description", "AllowedPattern", "AllowedValues"})
 RESOURCE_FIELDS = frozenset(
     {"Type", "Properties", "DependsOn", "Metadata", "DeletionPolicy", "UpdateReplacePolicy"},
 )
 """The policies say what happens when a stack goes; the emulated cloud makes its resources anew and deletes none."""
+POLICIES = {
+    "DeletionPolicy": frozenset({"Delete", "Retain", "RetainExceptOnCreate"}),
+    "UpdateReplacePolicy": frozenset({"Delete", "Retain"}),
+}
+MERGED_FIELDS = {"DependsOn"}
+"""The only field of an entry that is no resource of its own.
+
+`chalice package --merge-template` merges such an entry into the function of that name, which Chalice describes and the
+local cloud gets from the app; that it waits for a resource says nothing here, where all resources are made first.
+"""
 
 PSEUDO_PARAMETERS = {
     "AWS::AccountId": "123456789012",
@@ -71,7 +84,12 @@ class Template:
         known_only(parameters, declared.keys(), "the parameters")
         self.parameters = {name: _parameter(name, field, parameters) for name, field in declared.items()}
         self._resources = {
-            logical_id: _resource(logical_id, content) for logical_id, content in content["Resources"].items()
+            logical_id: _resource(logical_id, fields)
+            for logical_id, fields in content["Resources"].items()
+            if fields.keys() != MERGED_FIELDS
+        }
+        self._conditions = {
+            name: self._holds(name, condition) for name, condition in (content.get("Conditions") or {}).items()
         }
 
     def in_order(self) -> Iterator[Resource]:
@@ -93,21 +111,37 @@ class Template:
         Raises TemplateError for an unknown function, name or attribute.
         """
         if isinstance(value, list):
-            return [self.resolve(item, made) for item in value]
+            return [item for item in (self.resolve(item, made) for item in value) if item is not _NO_VALUE]
         if not isinstance(value, dict):
             return value
         name = _function_name(value)
         if name is None:
-            return {key: self.resolve(item, made) for key, item in value.items()}
-        functions: dict[str, Callable[[Any, Mapping[str, Made]], str]] = {
+            resolved = {key: self.resolve(item, made) for key, item in value.items()}
+            return {key: item for key, item in resolved.items() if item is not _NO_VALUE}
+        functions: dict[str, Callable[[Any, Mapping[str, Made]], Any]] = {
             "Ref": self._ref,
             "Fn::GetAtt": self._get_att,
             "Fn::Sub": self._sub,
             "Fn::Join": self._join,
+            "Fn::If": self._if,
         }
         if name not in functions:
             raise TemplateError(f"the function {name} is not known to the local cloud")
-        return functions[name](value[name], made)
+        return _NO_VALUE if value == {"Ref": "AWS::NoValue"} else functions[name](value[name], made)
+
+    def _holds(self, name: str, condition: Any) -> bool:
+        match condition:
+            case {"Fn::Not": [inner], **rest} if not rest:
+                return not self._holds(name, inner)
+            case {"Fn::Equals": [left, right], **rest} if not rest:
+                return bool(self.resolve(left, {}) == self.resolve(right, {}))
+        raise TemplateError(f"condition {name}: the local cloud knows Fn::Not and Fn::Equals alone")
+
+    def _if(self, value: list[Any], made: Mapping[str, Made]) -> Any:
+        condition, then, otherwise = value
+        if condition not in self._conditions:
+            raise TemplateError(f"Fn::If: {condition} is no condition")
+        return self.resolve(then if self._conditions[condition] else otherwise, made)
 
     def _ref(self, name: str, made: Mapping[str, Made]) -> str:
         known = (
@@ -143,6 +177,8 @@ def known_only(content: Any, known: Any, where: str) -> None:
         raise TemplateError(f"{where}: the local cloud does not know {', '.join(unknown)}")
 
 
+_NO_VALUE = object()
+"""What `Ref: AWS::NoValue` gives: the property or the item is left out."""
 _SUB_NAME = re.compile(r"\$\{([^!}]+)\}")
 
 
@@ -162,6 +198,11 @@ def _parameter(name: str, declared: dict[str, Any], given: Mapping[str, str]) ->
 
 def _resource(logical_id: str, content: dict[str, Any]) -> Resource:
     known_only(content, RESOURCE_FIELDS, logical_id)
+    if "Type" not in content:
+        raise TemplateError(f"{logical_id} has no Type, nor DependsOn alone")
+    for policy, known in POLICIES.items():
+        if content.get(policy, "Retain") not in known:
+            raise TemplateError(f"{logical_id}: the local cloud does not know the {policy} {content[policy]}")
     depends_on = content.get("DependsOn", ())
     return Resource(
         logical_id,

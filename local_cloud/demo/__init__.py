@@ -1,6 +1,7 @@
 """`python -m local_cloud demo`: one shot through the whole system, from an emulated SmartDot and back to a client."""
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -44,7 +45,13 @@ def _play_and_show(arguments: argparse.Namespace) -> int:
     except DemoError as error:
         _fail(str(error))
         return 1
-    show(outcome)
+    try:
+        show(outcome)
+    except OSError as error:
+        _fail(f"the result cannot be written: {error.strerror}")
+        # What could not be written waits in stdout still; at exit it shall not fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0 if outcome.identical else 1
 
 

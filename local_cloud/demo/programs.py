@@ -5,11 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PORT_PREFIX = "SmartDot on "
+_HOW_TO_END = "; Ctrl-C ends it"
 _PATIENCE_S = 10.0
 _BRIDGE = [sys.executable, "-m", "device_bridge"]
 
@@ -31,8 +33,12 @@ def smartdot(memory: Path, recording: Path | None, seed: int) -> Iterator[str]:
         ProgramError: The recording cannot be used, or the emulator did not start.
     """
     source = ["--seed", str(seed)] if recording is None else ["--recording", str(recording)]
-    command = [*_BRIDGE, "emulate", "--memory", str(memory), *source]
-    with _running(command, stdout=subprocess.PIPE) as process:
+    # Its stdin closes with this process, even when that is killed: no device is left behind.
+    command = [*_BRIDGE, "emulate", "--until-stdin-closes", "--memory", str(memory), *source]
+    with (
+        _stderr_passed_on() as stderr,
+        _running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr) as process,
+    ):
         line = process.stdout.readline().strip() if process.stdout else ""
         if not line.startswith(_PORT_PREFIX):
             process.wait(_PATIENCE_S)
@@ -54,8 +60,34 @@ def run_bridge_once(port: str, spool: Path, api_url: str, credential: str) -> No
 
 
 @contextlib.contextmanager
+def _stderr_passed_on() -> Iterator[int]:
+    """Give a file descriptor whose lines come out on stderr, but for the one that says how to end the program."""
+    reading, writing = os.pipe()
+    thread = threading.Thread(target=_pass_on, args=(reading,), name="smartdot-stderr", daemon=True)
+    thread.start()
+    try:
+        yield writing
+    finally:
+        os.close(writing)
+        thread.join()
+
+
+def _pass_on(reading: int) -> None:
+    with os.fdopen(reading, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if not line.rstrip().endswith(_HOW_TO_END):
+                sys.stderr.write(line)
+                sys.stderr.flush()
+
+
+@contextlib.contextmanager
 def _running(
-    command: list[str], *, stdout: int, environment: dict[str, str] | None = None
+    command: list[str],
+    *,
+    stdin: int | None = None,
+    stdout: int,
+    stderr: int | None = None,
+    environment: dict[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
     """Keep a program running inside the block; it is gone when the block is left, however."""
     process = None
@@ -63,7 +95,7 @@ def _running(
         with _interrupts_held():
             # A group of its own: Ctrl-C reaches the demo alone, which then stops what it started, in order.
             process = subprocess.Popen(  # noqa: S603 - the project's own program
-                command, stdout=stdout, env=environment, text=True, process_group=0
+                command, stdin=stdin, stdout=stdout, stderr=stderr, env=environment, text=True, process_group=0
             )
         yield process
     finally:
@@ -96,5 +128,6 @@ def _stop(process: subprocess.Popen[str]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()

@@ -55,6 +55,13 @@ def _processes_of_session(session: int) -> list[str]:
     return found
 
 
+def _left_of_session(session: int) -> list[str]:
+    deadline_s = time.monotonic() + 20
+    while (left := _processes_of_session(session)) and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    return left
+
+
 def test_a_simulated_shot_comes_back_bit_for_bit() -> None:
     """The bytes read back through the API equal the device's, and both a person and a program can read the result."""
     code, out, err = _play()
@@ -69,6 +76,7 @@ def test_a_simulated_shot_comes_back_bit_for_bit() -> None:
     assert {"size_bytes", "elapsed_s"} <= set(result)
     assert "Metrics" in out
     assert "bridge" in err
+    assert "Ctrl-C" not in err
 
 
 @pytest.mark.parametrize(
@@ -128,8 +136,30 @@ def test_an_interrupted_demo_leaves_nothing_behind(moment: str, number: signal.S
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    deadline_s = time.monotonic() + 20
-    while _processes_of_session(process.pid) and time.monotonic() < deadline_s:
-        time.sleep(0.05)
-    assert _processes_of_session(process.pid) == []
+    assert _left_of_session(process.pid) == []
     assert list(tmp_path.glob("revmetrix-demo-*")) == []
+
+
+@pytest.mark.parametrize("moment", ["plugged in", "the bridge reads"])
+def test_a_killed_demo_leaves_no_process_behind(moment: str, tmp_path: Path) -> None:
+    """What the demo has started ends even when the demo itself is killed and can stop nothing."""
+    process = _start(TMPDIR=str(tmp_path))
+    assert process.stderr is not None
+    for line in process.stderr:
+        if moment in line:
+            break
+    process.kill()
+    process.communicate(timeout=60)
+    assert _left_of_session(process.pid) == []
+
+
+def test_a_result_that_cannot_be_written_is_told_in_a_line() -> None:
+    """A full disk behind stdout gives an error of one line and exit code 1, and no traceback."""
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "local_cloud", "demo"]
+        result = subprocess.run(
+            command, cwd=PROJECT, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=170
+        )
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == "demo: the result cannot be written: No space left on device"
+    assert "Traceback" not in result.stderr

@@ -19,8 +19,9 @@ import yaml
 
 from chalicelib.captures import bucket
 from chalicelib.metrics import store
+from chalicelib.secrets import signing_keys
 from local_cloud.cloud import LocalCloud
-from tests.api import PASSWORD
+from tests.api import PASSWORD, upload_headers
 from tests.throws import Throw
 
 PROJECT = Path(__file__).parents[2]
@@ -70,12 +71,15 @@ def test_the_zip_fits_a_function(package: Path, unpacked: Path) -> None:
     assert sum(path.stat().st_size for path in unpacked.rglob("*") if path.is_file()) < 250_000_000
 
 
-def test_no_secret_is_in_the_zip(unpacked: Path) -> None:
-    """Neither a key nor a password of ours is packed: the only credentials are in the secret store."""
-    ours = [*unpacked.glob("*.py"), *(unpacked / "chalicelib").rglob("*.py"), *(unpacked / "smartdot").rglob("*.py")]
-    text = "\n".join(path.read_text() for path in ours)
-    assert "AKIA" not in text
-    assert "BEGIN PRIVATE KEY" not in text
+def test_no_secret_is_in_the_zip(unpacked: Path, cloud: LocalCloud) -> None:
+    """No signing key of the running cloud and no password stands in a file of ours: keys are in the secret store."""
+    assert cloud.aws_url
+    secrets = [PASSWORD.encode(), *signing_keys().keys.values()]
+    ours = [unpacked / "app.py", *(unpacked / "chalicelib").rglob("*"), *(unpacked / "smartdot").rglob("*")]
+    texts = {path: path.read_bytes() for path in ours if path.is_file()}
+    assert len(texts) > 20
+    assert len(secrets) >= 2
+    assert not [path for path, text in texts.items() if any(secret in text for secret in secrets)]
 
 
 def test_the_template_has_functions_and_resources(package: Path) -> None:
@@ -91,6 +95,22 @@ def test_the_template_has_functions_and_resources(package: Path) -> None:
     assert set(functions) == {"APIHandler", "ProcessCapture"}
     assert functions["APIHandler"]["MemorySize"] >= 512
     assert len({json.dumps(properties["Role"]) for properties in functions.values()}) == 2
+
+
+def test_a_message_waits_longer_than_its_function_runs(package: Path) -> None:
+    """The queue hides a message for six times the function's timeout, and gives one at a time (AWS advises so)."""
+    resources = yaml.safe_load((package / "sam.yaml").read_text())["Resources"]
+    worker = resources["ProcessCapture"]["Properties"]
+    assert resources["ProcessingQueue"]["Properties"]["VisibilityTimeout"] >= 6 * worker["Timeout"]
+    (source,) = [event["Properties"] for event in worker["Events"].values() if event["Type"] == "SQS"]
+    assert source["BatchSize"] == 1
+
+
+def test_what_needs_the_queue_is_made_after_it(package: Path) -> None:
+    """S3 tests the queue when the bucket is made, and the event source names it by text: both wait for it."""
+    resources = yaml.safe_load((package / "sam.yaml").read_text())["Resources"]
+    assert resources["RawBucket"]["DependsOn"] == "ProcessingQueuePolicy"
+    assert resources["ProcessCapture"]["DependsOn"] == "ProcessingQueue"
 
 
 def test_the_functions_may_do_what_they_need_and_no_more() -> None:
@@ -200,22 +220,25 @@ def functions(unpacked: Path, cloud: LocalCloud) -> Iterator[tuple[Function, Fun
         function.close()
 
 
-def _rest_event(method: str, path: str, body: bytes | None, headers: dict[str, str]) -> dict[str, Any]:
+def _rest_event(
+    method: str, path: str, body: bytes | None, headers: dict[str, str], *, capture_id: str | None = None
+) -> dict[str, Any]:
+    # API Gateway sends the binary media types in base64 and all else as text.
+    is_binary = body is not None and headers.get("Content-Type") == "application/octet-stream"
+    text = None if body is None else (base64.b64encode(body) if is_binary else body).decode()
     return {
         "requestContext": {"resourcePath": path, "httpMethod": method, "requestId": "r"},
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
         "multiValueQueryStringParameters": None,
-        "pathParameters": {},
+        "pathParameters": {} if capture_id is None else {"capture_id": capture_id},
         "stageVariables": None,
-        "body": None if body is None else base64.b64encode(body).decode(),
-        "isBase64Encoded": body is not None,
+        "body": text,
+        "isBase64Encoded": is_binary,
     }
 
 
-def test_the_package_runs_as_lambda_runs_it(functions: tuple[Function, Function]) -> None:
-    """Under Lambda's runtime the built zip registers a user and logs in."""
-    web, _ = functions
+def _access_token(web: Function) -> str:
     headers = {"Content-Type": "application/json", "Accept": "*/*"}
     body = json.dumps({"username": "lambda", "email": "lambda@example.org", "password": PASSWORD}).encode()
     registered = web.runtime.invoke(_rest_event("POST", "/v1/users", body, headers))["body"]
@@ -223,7 +246,22 @@ def test_the_package_runs_as_lambda_runs_it(functions: tuple[Function, Function]
     login = json.dumps({"username": "lambda", "password": PASSWORD}).encode()
     tokens = web.runtime.invoke(_rest_event("POST", "/v1/tokens", login, headers))["body"]
     assert tokens["statusCode"] == 200, tokens
-    assert json.loads(tokens["body"])["access_token"]
+    return str(json.loads(tokens["body"])["access_token"])
+
+
+def test_the_package_runs_as_lambda_runs_it(functions: tuple[Function, Function], capture: bytes) -> None:
+    """Under Lambda's runtime the built zip registers a user, logs in, and keeps and returns a capture bit for bit."""
+    web, _ = functions
+    authorization = {"Authorization": f"Bearer {_access_token(web)}"}
+    headers = {**upload_headers(capture), **authorization, "Accept": "*/*"}
+    kept = web.runtime.invoke(_rest_event("POST", "/v1/captures", capture, headers))["body"]
+    assert kept["statusCode"] == 201, kept
+    headers = {**authorization, "Accept": "application/octet-stream"}
+    capture_id = json.loads(kept["body"])["id"]
+    path = "/v1/captures/{capture_id}/raw"
+    raw = web.runtime.invoke(_rest_event("GET", path, None, headers, capture_id=capture_id))["body"]
+    assert (raw["statusCode"], raw["isBase64Encoded"]) == (200, True), raw
+    assert base64.b64decode(raw["body"], validate=True) == capture
 
 
 def test_the_packaged_worker_computes_metrics(functions: tuple[Function, Function], cloud: LocalCloud) -> None:

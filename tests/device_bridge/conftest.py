@@ -30,7 +30,7 @@ class BridgeReply:
     """What the API's stand-in answers instead of taking a capture."""
 
     status: int
-    body: bytes = b'{"title": "asked for by a test"}'
+    body: bytes = b'{"type": "urn:problem-type:revmetrix:test", "title": "asked for by a test"}'
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -81,7 +81,9 @@ class BridgeApiServer:
     def reply(self, handler: BaseHTTPRequestHandler, reply: BridgeReply) -> None:
         """Send a reply."""
         handler.send_response(reply.status)
-        for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
+        kind = "application/json" if reply.status < 400 else "application/problem+json"
+        headers = {"Content-Length": str(len(reply.body)), "Content-Type": kind, **reply.headers}
+        for name, value in headers.items():
             handler.send_header(name, value)
         handler.end_headers()
         handler.wfile.write(reply.body)

@@ -1,4 +1,5 @@
 import fcntl
+import hashlib
 import json
 import os
 import signal
@@ -268,3 +269,32 @@ def test_module_and_wrong_usage() -> None:
     done = subprocess.run([sys.executable, "-m", "device_bridge", "fly"], check=False, capture_output=True, text=True)
     assert done.returncode == ExitCode.USAGE
     assert "invalid choice" in done.stderr
+
+
+def test_emulator_ends_with_the_program_that_started_it(tmp_path: Path) -> None:
+    """With --until-stdin-closes what is written to stdin means nothing, and its end is an orderly stop."""
+    link = tmp_path / "dot"
+    with subprocess.Popen(
+        [sys.executable, "-m", "device_bridge", "emulate", "--until-stdin-closes", "--link", link],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b"SmartDot on ")
+        process.stdin.write(b"ignored\n")
+        process.stdin.flush()
+        assert link.is_symlink()
+        assert process.poll() is None
+        process.stdin.close()
+        assert process.wait() == 0
+    assert not link.is_symlink()
+
+
+def test_dump_is_told_with_its_hash(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The dump's size and SHA-256 are printed."""
+    code, out, _ = run_cli(capsys, "emulate", "--dump", tmp_path / "shot.bin")
+    data = (tmp_path / "shot.bin").read_bytes()
+    assert code == 0
+    assert f"{len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}" in out

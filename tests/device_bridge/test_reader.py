@@ -1,5 +1,6 @@
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import pytest
 from device_bridge.device import ClockFacts, LinkedSmartDot
 from device_bridge.emulator.source import Source, make_flash
 from device_bridge.errors import DisconnectedError
-from device_bridge.reader import Progress, RecordReader, provenance
+from device_bridge.provenance import provenance
+from device_bridge.reader import Progress, RecordReader
 from device_bridge.spool import CaptureState, Spool
 from device_bridge.transport.serial import SerialTransport
 from smartdot import CaptureState as FormatState
-from smartdot import PageKind, build_page, inspect_capture
+from smartdot import PageKind, build_page, inspect_capture, read_page
+from smartdot.layout import pack_header, unpack_header
 
 from .conftest import ServedFlash, ServeFlash
 
@@ -94,6 +97,20 @@ def test_record_damaged_in_memory_is_kept_as_it_is(serve_flash: ServeFlash, read
     assert inspect_capture(data).state is FormatState.DAMAGED
 
 
+def test_fault_that_passes_is_not_kept(serve_flash: ServeFlash, reader_spool: Spool) -> None:
+    """A page that was damaged in every read of the first round and is good in the second is sealed as it is."""
+    flash = make_flash(Source(serial="TEST-1", records=1))
+    place = flash.image.slots()[0].pages(flash.image.first)[4]
+    good = bytes(flash.image.page(place))
+    flash.image.write_page(place, good[:100] + bytes([good[100] ^ 4]) + good[101:])
+    device = open_device(serve_flash(flash))
+    reader = RecordReader(device, reader_spool, wait_for_second_round=lambda: flash.image.write_page(place, good))
+    result = reader.pull()
+    device.close()
+    assert [row.damaged_pages for row in result.sealed] == [()]
+    assert reader_spool.load(result.sealed[0]) == flash.image.capture(1)
+
+
 def test_torn_slot_hides_one_record_only(serve_flash: ServeFlash, reader_spool: Spool) -> None:
     """A directory slot that is torn or points outside memory is counted, and the other records are read."""
     flash = make_flash(Source(serial="TEST-1", records=3))
@@ -116,6 +133,35 @@ def test_half_read_record_that_vanished_is_told(serve_flash: ServeFlash, reader_
     device.close()
     assert result.vanished == (1,)
     assert reader_spool.captures(CaptureState.READING)[0].pages_read > 0
+
+
+def test_slot_in_another_slots_place_is_damaged(serve_flash: ServeFlash, reader_spool: Spool) -> None:
+    """A slot page that stands where another belongs is counted, not used, and lets no half-read record vanish."""
+    flash = make_flash(Source(serial="TEST-1", records=2))
+    device = open_device(serve_flash(flash))
+    stops: list[Progress] = []
+    RecordReader(device, reader_spool, stops.append, lambda: bool(stops)).pull()
+    flash.image.write_page(2, bytes(flash.image.page(3)))
+    result = RecordReader(device, reader_spool).pull()
+    device.close()
+    assert [row.record for row in result.sealed] == [2]
+    assert (result.damaged_slots, result.vanished) == (1, ())
+
+
+def test_another_record_of_the_same_number_is_not_mixed_in(serve_flash: ServeFlash, reader_spool: Spool) -> None:
+    """When the header of a half-read record is another one now, reading it does not go on, and its pages stay."""
+    flash = make_flash(Source(serial="TEST-1", records=1))
+    device = open_device(serve_flash(flash, baud=921_600))
+    stops: list[Progress] = []
+    RecordReader(device, reader_spool, stops.append, lambda: bool(stops)).pull()
+    (half,) = reader_spool.captures()
+    place = flash.image.slots()[0].pages(flash.image.first)[0]
+    header = unpack_header(read_page(bytes(flash.image.page(place))))
+    flash.image.write_page(place, pack_header(replace(header, start_ticks=header.start_ticks + 1)))
+    result = RecordReader(device, reader_spool).pull()
+    device.close()
+    assert (result.sealed, result.vanished) == ((), (1,))
+    assert reader_spool.captures() == [half]
 
 
 def test_start_of_a_record_by_the_hosts_clock() -> None:

@@ -1,6 +1,7 @@
 import contextlib
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -141,3 +142,23 @@ def test_new_records_arrive_while_run_is_running(
     emulator.process.terminate()
     assert emulator.process.wait() == 0
     assert set(bridge_api.stored.values()) <= set(captures_of(tmp_path / "flash.bin"))
+
+
+def test_run_outlives_a_full_disk(
+    start_emulator: StartEmulator,
+    start_run: Callable[[], subprocess.Popen[str]],
+    bridge_api: BridgeApiServer,
+    tmp_path: Path,
+) -> None:
+    """While the spool cannot grow, run says so and waits; with room again it reads and delivers by itself."""
+    process = start_run()
+    assert process.stderr is not None
+    assert "Trying again" in process.stderr.readline()
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
+    start_emulator("--records", 2, "--memory", tmp_path / "flash.bin", "--link", tmp_path / "dot")
+    assert "is connected" in process.stderr.readline()
+    assert "check the disk and its free space" in process.stderr.readline()
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    wait_until(lambda: len(bridge_api.stored) == 2)
+    assert end(process, signal.SIGTERM) == 0
+    assert sorted(bridge_api.stored.values()) == captures_of(tmp_path / "flash.bin")

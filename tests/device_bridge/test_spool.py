@@ -117,11 +117,48 @@ def test_file_of_another_kind_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(later) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    for path, message in ((text, "no spool"), (foreign, "another program's"), (later, "later device_bridge")):
+    short = tmp_path / "short.db"
+    short.write_bytes(b"SQLite format 3\0")
+    for path, message in (
+        (text, "no spool"),
+        (short, "no spool"),
+        (foreign, "another program's"),
+        (later, "later device_bridge"),
+    ):
         before = path.read_bytes()
         with pytest.raises(SpoolError, match=message):
             Spool(path)
         assert path.read_bytes() == before
+
+
+def test_onlooker_leaves_the_log_of_a_running_process(tmp_path: Path) -> None:
+    """While a process holds the spool twice, as `run` does, another that looks in and leaves takes no commit away."""
+    path = tmp_path / "spool.db"
+    code = (
+        "import sys, pathlib; from device_bridge.spool import NewCapture, Spool\n"
+        "one = Spool(pathlib.Path(sys.argv[1])); two = Spool(pathlib.Path(sys.argv[1]))\n"
+        "one.begin(NewCapture('DOT-1', 1, bytes(256), 3)); print(flush=True); input()\n"
+        "two.begin(NewCapture('DOT-1', 2, bytes(256), 3)); print(flush=True); input()"
+    )
+    look = "import sys, pathlib; from device_bridge.spool import Spool; s = Spool(pathlib.Path(sys.argv[1])); "
+    log = tmp_path / "spool.db-wal"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        inode = log.stat().st_ino
+        subprocess.run([sys.executable, "-c", look + "s.captures(); s.close()", path], check=True)
+        assert log.stat().st_ino == inode
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+        holder.stdout.readline()
+        holder.kill()
+    found = subprocess.run(
+        [sys.executable, "-c", look + "print(len(s.captures()))", path], check=True, capture_output=True, text=True
+    )
+    assert found.stdout == "2\n"
 
 
 def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
@@ -159,3 +196,26 @@ def test_quarantine_keeps_and_gives_back(spool: Spool) -> None:
     assert json.dumps(set_aside.provenance) == "{}"
     assert spool.retry_quarantined() == 1
     assert len(spool.load(spool.captures(CaptureState.SEALED)[0])) == 1024
+
+
+def test_good_read_replaces_a_damaged_one(spool: Spool) -> None:
+    """A damaged page is wanted again until a good read of it came; a damaged read never replaces a good one."""
+    row = spool.begin(NEW)
+    spool.add_pages(row.id, [page(0), SpooledPage(1, b"z" * 256, "checksum"), page(2)])
+    assert (spool.wanted_pages(row.id), spool.missing_pages(row.id)) == ([1], [])
+    spool.add_pages(row.id, [page(1), SpooledPage(2, b"z" * 256, "checksum")])
+    assert spool.wanted_pages(row.id) == []
+    spool.seal(row.id, {})
+    (sealed,) = spool.captures()
+    assert b"z" not in spool.load(sealed)
+    assert sealed.damaged_pages == ()
+
+
+def test_two_names_of_a_spool_have_one_lock(tmp_path: Path) -> None:
+    """A symbolic link to a spool is locked with it; a folder is no spool."""
+    (tmp_path / "link.db").symlink_to(tmp_path / "spool.db")
+    with SpoolLock(tmp_path / "spool.db"), pytest.raises(SpoolLockedError), SpoolLock(tmp_path / "link.db"):
+        pass
+    for folder in (tmp_path, Path("/"), Path()):
+        with pytest.raises(SpoolError, match="is a folder"), SpoolLock(folder):
+            pass

@@ -21,6 +21,7 @@ from device_bridge.uploader import Backoff, PushResult, Uploader, push_until_don
 from .conftest import BridgeApiServer, BridgeReply
 
 SECRET = "s3cret-credential"
+PROBLEM = b'{"type": "urn:problem-type:revmetrix:bad", "title": "Bad", "detail": "not\\u001b[31m liked"}'
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_refused_connection_keeps_everything(full_spool: Spool) -> None:
     assert full_spool.captures()[0].attempts == 1
 
 
-@pytest.mark.parametrize("status", [500, 502, 409, 404, 301, 418])
+@pytest.mark.parametrize("status", [500, 409, 404, 418])
 def test_answer_that_is_no_yes_or_no_is_retried(bridge_api: BridgeApiServer, full_spool: Spool, status: int) -> None:
     """An error of the API's own stays sealed, does not hold up the next capture, and is never followed elsewhere."""
     bridge_api.script = [BridgeReply(status, headers={"Location": bridge_api.url})]
@@ -130,6 +131,47 @@ def test_answer_that_is_no_yes_or_no_is_retried(bridge_api: BridgeApiServer, ful
     assert ([row.record for row in result.delivered], [row.record for row in result.waiting]) == ([2], [1])
     assert str(status) in result.problems[0]
     assert states(full_spool) == ["sealed", "delivered"]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *(
+            BridgeReply(status, b"<html>no</html>", {"Content-Type": "text/html"})
+            for status in (400, 413, 415, 422, 500)
+        ),
+        BridgeReply(400, b'{"type": "about:blank"}'),
+        BridgeReply(422, PROBLEM, {"Content-Type": "application/json"}),
+        *(BridgeReply(status) for status in (301, 502, 503, 504)),
+    ],
+)
+def test_answer_that_is_not_the_apis_own_ends_the_pass(
+    bridge_api: BridgeApiServer, full_spool: Spool, reply: BridgeReply
+) -> None:
+    """A proxy's error, of whatever status, sets nothing aside, and no other capture is sent in that pass."""
+    bridge_api.script = [reply]
+    result = push(full_spool, bridge_api.url)
+    assert (len(bridge_api.requests), len(result.waiting), result.is_cut_short) == (1, 2, True)
+    assert states(full_spool) == ["sealed", "sealed"]
+
+
+def test_malformed_part_of_the_spool_holds_up_no_other_capture(bridge_api: BridgeApiServer, tmp_path: Path) -> None:
+    """A capture whose pages SQLite cannot read any more is passed over, and the next is delivered."""
+    path = tmp_path / "spool.db"
+    spool = Spool(path)
+    fill(spool, 1, 60)
+    fill(spool, 2, 60)
+    spool.close()
+    data = bytearray(path.read_bytes())
+    begin = max(range(0, len(data), 4096), key=lambda place: data[place : place + 4096].count(1))
+    data[begin : begin + 100] = b"\xff" * 100
+    path.write_bytes(data)
+    spool = Spool(path)
+    result = push(spool, bridge_api.url)
+    assert [row.record for row in result.delivered] == [2]
+    assert "cannot be read from the spool" in result.problems[0]
+    assert states(spool) == ["quarantined", "delivered"]
+    spool.close()
 
 
 def test_bytes_that_changed_on_their_way_are_sent_again(bridge_api: BridgeApiServer, full_spool: Spool) -> None:
@@ -161,7 +203,7 @@ def test_refused_credential_pauses(bridge_api: BridgeApiServer, full_spool: Spoo
 @pytest.mark.parametrize("status", [400, 413, 415, 422])
 def test_refused_capture_is_set_aside(bridge_api: BridgeApiServer, full_spool: Spool, status: int) -> None:
     """A capture that the API refuses goes to the quarantine with the API's words, and the next one is sent."""
-    bridge_api.script = [BridgeReply(status, b'{"title": "Bad", "detail": "not\\u001b[31m liked"}')]
+    bridge_api.script = [BridgeReply(status, PROBLEM)]
     result = push(full_spool, bridge_api.url)
     assert (len(result.quarantined), len(result.delivered)) == (1, 1)
     row = full_spool.captures(CaptureState.QUARANTINED)[0]
@@ -241,7 +283,7 @@ def test_retry_after_as_a_date() -> None:
     assert parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
 
 
-@pytest.mark.parametrize("url", ["http://example.org", "ftp://x", "example.org", "https://", ""])
+@pytest.mark.parametrize("url", ["http://example.org", "ftp://x", "example.org", "https://", "", "http://[bad"])
 def test_api_address_that_is_refused(url: str) -> None:
     """An address without TLS beyond this computer would show the credential; nonsense is refused as well."""
     with pytest.raises(UsageError):

@@ -101,13 +101,17 @@ def write():
 
 
 def test_a_port_in_use(command_result: Result) -> None:
-    """A taken port gives one line that names it and exit code 1."""
+    """A taken port gives one line that names it and says what to do, and exit code 1."""
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         result = command_result("serve", "--port", f"{port}")
+        of_aws = command_result("serve", "--port", "0", "--aws-port", f"{port}")
     assert result.returncode == 1
-    assert result.stderr == f"local_cloud: error: port {port} on 127.0.0.1 is in use by another program\n"
+    in_use = "on 127.0.0.1 is in use by another program"
+    assert result.stderr == f"local_cloud: error: port {port} {in_use}; choose another, e.g. make serve PORT=8010\n"
     assert result.stdout == ""
+    assert of_aws.returncode == 1
+    assert of_aws.stderr == f"local_cloud: error: the emulated AWS's port {port} (--aws-port) {in_use}\n"
 
 
 def test_a_state_folder_of_another_kind(command_result: Result, tmp_path: Path) -> None:
@@ -134,11 +138,20 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "python -m local_cloud serve --port 9000 --state" in printed
     assert "chalice local --stage local --no-autoreload" in printed
-    for command, options in (("serve", ["--host", "--port", "--aws-port", "--state"]), ("aws", ["--aws-port"])):
+    commands = {"serve": ["--host", "--port", "--aws-port", "--state"], "aws": ["--aws-port"], "demo": ["--recording"]}
+    for command, options in commands.items():
         with pytest.raises(SystemExit, match="0"):
             main([command, "--help"])
         printed = capsys.readouterr().out
         assert [option for option in options if option not in printed] == []
+        assert "default: None" not in printed
+
+
+def test_without_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """The commands that there are stand in the usage when none is given."""
+    with pytest.raises(SystemExit, match="2"):
+        main([])
+    assert "{demo,serve,aws}" in capsys.readouterr().err
 
 
 def test_nobody_imports_the_local_cloud() -> None:

@@ -278,6 +278,7 @@ def test_the_function_knows_who_asks(echo_api: Api) -> None:
     ("path", "status"),
     [
         ("/nowhere", 403),
+        ("/echo", 403),
         ("/misbehave/raise", 500),
         ("/misbehave/exit", 500),
         ("/misbehave/refuse", 401),
@@ -294,6 +295,29 @@ def test_every_request_is_answered(echo_api: Api, path: str, status: int) -> Non
     assert b"secret detail" not in body
     assert json.loads(body)
     assert echo_api.still_works()
+
+
+@pytest.mark.parametrize("method", ["DELETE", "HEAD", "OPTIONS", "PUT"])
+def test_a_method_that_a_route_does_not_have(echo_api: Api, method: str) -> None:
+    """A known path with a method that is not declared gives API Gateway's 403, not the 405 of Chalice."""
+    response, body = echo_api.ask(method, "/echo")
+    assert response.status == 403
+    if method != "HEAD":
+        assert json.loads(body)["message"] == "Missing Authentication Token"
+
+
+@pytest.mark.parametrize(
+    ("accept", "received"),
+    [
+        (f"{BINARY};q=0.5, text/plain", b"\x00\xff\x01"),
+        (f"application/json, {BINARY}", b"AP8B"),
+        (f"text/plain,{BINARY}", b"AP8B"),
+    ],
+)
+def test_the_first_media_type_of_accept_decides(echo_api: Api, accept: str, received: bytes) -> None:
+    """Bytes reach a client as base64 text unless it asks for a binary type first, as with API Gateway."""
+    response, body = echo_api.ask("POST", "/echo", b"\x00\xff\x01", Content_Type=BINARY, Accept=accept)
+    assert (response.status, body) == (200, received)
 
 
 def test_one_line_for_each_request(echo_api: Api, capsys: pytest.CaptureFixture[str]) -> None:

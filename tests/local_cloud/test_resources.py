@@ -125,7 +125,8 @@ def test_state_is_what_the_template_says(made_aws: AwsOnPort) -> None:
     """The services tell of each resource every property that the template gives it, and no other."""
     template = Template(TEMPLATE, PARAMETERS)
     made = made_aws.made
-    assert set(made) == set(yaml.safe_load(TEMPLATE.read_text())["Resources"])
+    described = yaml.safe_load(TEMPLATE.read_text())["Resources"].items()
+    assert set(made) == {logical_id for logical_id, content in described if content.keys() != {"DependsOn"}}
     for resource in template.in_order():
         properties = template.resolve(resource.properties, made)
         assert READERS[resource.type](made_aws, properties) == properties
@@ -164,6 +165,10 @@ def bucket(**properties: Any) -> dict[str, Any]:
         ({"A": {"Type": "AWS::SNS::Topic"}}, "A: .* type AWS::SNS::Topic"),
         ({"A": queue(FifoQueue=True)}, "A: .* FifoQueue"),
         ({"A": {**queue(), "Condition": "Prod"}}, "A: .* Condition"),
+        ({"A": {}}, "A has no Type"),
+        ({"A": {"DependsOn": "B", "Properties": {}}, "B": queue()}, "A has no Type"),
+        ({"A": {**queue(), "DeletionPolicy": "Snapshot"}}, "A: .*DeletionPolicy Snapshot"),
+        ({"A": queue(QueueName={"Fn::If": ["Never", "a", "b"]})}, "Never is no condition"),
         ({"A": bucket(LifecycleConfiguration={})}, "A: .* LifecycleConfiguration"),
         ({"A": bucket(NotificationConfiguration={"TopicConfigurations": []})}, "TopicConfigurations"),
         ({"A": bucket(VersioningConfiguration={"Status": "Enabled", "Colour": "blue"})}, "A: .*Colour"),
@@ -185,7 +190,8 @@ def test_what_is_not_known_is_an_error(tmp_path: Path, resources: dict[str, Any]
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
-        ({"Conditions": {}}, "Conditions"),
+        ({"Mappings": {}}, "Mappings"),
+        ({"Conditions": {"C": {"Fn::Or": [True, False]}}}, "condition C"),
         ({"Parameters": {"P": {"Type": "Number", "Default": 1}}}, "Number"),
         ({"Parameters": {"P": {"Type": "String"}}}, "neither a value nor a default"),
         ({"Parameters": {"P": {"Type": "String", "Default": "x", "AllowedPattern": "[0-9]"}}}, "does not match"),
@@ -214,6 +220,30 @@ def test_functions_and_order(tmp_path: Path) -> None:
     assert made["Last"].attributes["QueueName"] == "a-123456789012-last"
     assert made["Middle"].ref == "p-a-123456789012-us-east-1"
     assert made["First"].ref.endswith("/123456789012/a-123456789012")
+
+
+def test_an_entry_for_chalices_own_function_is_no_resource(tmp_path: Path) -> None:
+    """An entry that has DependsOn alone is merged into Chalice's function, and nothing is made of it."""
+    kept = {**queue(), "DeletionPolicy": "RetainExceptOnCreate"}
+    assert list(make(tmp_path, {"Function": {"DependsOn": "A"}, "A": kept})) == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("value", "actions"), [("", None), ("arn:aws:sns:us-east-1:1:t", ["arn:aws:sns:us-east-1:1:t"])]
+)
+def test_a_condition_chooses(tmp_path: Path, value: str, actions: list[str] | None) -> None:
+    """Fn::If takes the branch of its condition, and AWS::NoValue leaves the property out."""
+    path = tmp_path / "template.yaml"
+    topic = {"Ref": "TopicArn"}
+    content = {
+        "Parameters": {"TopicArn": {"Type": "String", "Default": ""}},
+        "Conditions": {"HasTopic": {"Fn::Not": [{"Fn::Equals": [topic, ""]}]}},
+        "Resources": {},
+    }
+    path.write_text(yaml.safe_dump(content))
+    chosen = {"AlarmActions": {"Fn::If": ["HasTopic", [topic], {"Ref": "AWS::NoValue"}]}, "Period": 300}
+    resolved = Template(path, {"TopicArn": value}).resolve(chosen, {})
+    assert resolved == {"Period": 300} | ({} if actions is None else {"AlarmActions": actions})
 
 
 def test_a_drawn_secret_keeps_its_rules() -> None:

@@ -19,6 +19,8 @@ MAX_INLINE_BYTES: Final = 4 * 1024 * 1024
 _MAX_PROVENANCE_BYTES = 4096
 _MAX_REPLY_BYTES = 1024 * 1024
 _LONGEST_WAIT_S = 3600.0
+_OWN_PROBLEMS = "urn:problem-type:revmetrix:"
+_NOT_THERE = (502, 503, 504)
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NEW_CREDENTIAL = (
@@ -47,6 +49,10 @@ class TryLaterError(ApiError):
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class EndpointError(TryLaterError):
+    """What answers at the address is not the API, or has no API behind it: the next capture fares no better."""
 
 
 class RefusedError(ApiError):
@@ -78,7 +84,10 @@ def check_api_url(url: str) -> str:
     Raises:
         UsageError: It is no http or https address, or would send the credential over the network in the clear.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UsageError(f"--api {url!r} is no address such as https://example.org") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"--api {url!r} is no address such as https://example.org")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
@@ -110,7 +119,8 @@ class Api:
         Raises:
             UnreachableError: It cannot be reached, or broke off.
             TryLaterError: It answered with an error of its own, or with something that is no acknowledgement.
-            RefusedError: 400, 413, 415 or 422, unless bytes changed on their way.
+            EndpointError: 502, 503, 504, or an error that is not the API's own, such as a proxy's.
+            RefusedError: The API's own 400, 413, 415 or 422, unless bytes changed on their way.
             CredentialRefusedError: 401 or 403.
         """
         digest = hashlib.sha256(data)
@@ -148,6 +158,11 @@ class _HttpReply:
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers.items() if key.lower() == name), None)
 
+    def is_api_problem(self) -> bool:
+        """Return whether this is an error in the API's own words."""
+        media_type = (self.header("content-type") or "").split(";")[0].strip().lower()
+        return media_type == "application/problem+json" and str(self.json().get("type")).startswith(_OWN_PROBLEMS)
+
     def json(self) -> dict[str, Any]:
         """Return the body's object, an empty one when it is none."""
         try:
@@ -177,6 +192,8 @@ def _read_reply(reply: _HttpReply, sha256: str) -> Acknowledgement:
         raise CredentialRefusedError(f"the API refuses this bridge's credential ({said}): {_NEW_CREDENTIAL}")
     if str(reply.json().get("type")).endswith(":digest-mismatch"):
         raise TryLaterError(f"the bytes changed on their way to the API ({said})")
+    if reply.status in _NOT_THERE or not reply.is_api_problem():
+        raise EndpointError(f"the API cannot take it now ({said})", parse_retry_after(reply.header("retry-after")))
     if reply.status in (400, 413, 415, 422):
         raise RefusedError(f"the API refuses this capture ({said})")
     raise TryLaterError(f"the API cannot take it now ({said})", parse_retry_after(reply.header("retry-after")))

@@ -3,17 +3,19 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
-from device_bridge.device import ClockFacts, LinkedSmartDot
+from device_bridge.device import LinkedSmartDot
 from device_bridge.pages import ReceivedPage, WantedPage
+from device_bridge.provenance import provenance
 from device_bridge.spool import CaptureRow, CaptureState, NewCapture, Spool, SpooledPage
 from smartdot import ERASED_PAGE, DirectorySlot, FormatError, PageKind, read_page
-from smartdot.layout import unpack_header, unpack_slot
+from smartdot.layout import unpack_slot
 
 # A commit costs an fsync: on a fast link pages are gathered up to this many, on a slow one for this long.
 _PAGES_PER_COMMIT = 256
 _COMMIT_EVERY_S = 0.1
+# A fault that passes, such as a supply that dips, is over by then.
+SECOND_ROUND_AFTER_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,9 @@ def read_directory(device: LinkedSmartDot) -> Directory:
         for page in batch:
             if page.data == ERASED_PAGE:
                 continue
+            if page.problem is not None:
+                damaged += 1
+                continue
             try:
                 slots.append(unpack_slot(read_page(page.data), device.first))
             except FormatError:
@@ -99,6 +104,7 @@ class RecordReader:
         on_progress: Called after every commit.
         should_stop: Asked after every commit; True ends the pull, and the next one goes on from there.
         on_sealed: Called with each capture as soon as it is sealed, also when the device goes away after it.
+        wait_for_second_round: Called before damaged pages are read once more.
     """
 
     def __init__(
@@ -108,18 +114,20 @@ class RecordReader:
         on_progress: Callable[[Progress], None] = lambda _: None,
         should_stop: Callable[[], bool] = lambda: False,
         on_sealed: Callable[[CaptureRow], None] = lambda _: None,
+        wait_for_second_round: Callable[[], object] = lambda: time.sleep(SECOND_ROUND_AFTER_S),
     ) -> None:
         self._device = device
         self._spool = spool
         self._on_progress = on_progress
         self._should_stop = should_stop
         self._on_sealed = on_sealed
+        self._wait_for_second_round = wait_for_second_round
 
     def pull(self) -> PullResult:
         """Read every record that the spool does not hold yet, oldest first.
 
         Raises:
-            DisconnectedError: The device went away; every page committed before stays, and the next pull goes on there.
+            DisconnectedError: The device went away; every page read before stays, and the next pull goes on there.
         """
         serial = self._device.first.serial
         directory = read_directory(self._device)
@@ -136,7 +144,7 @@ class RecordReader:
             elif self._read_record(slot, row or self._begin(slot)):
                 sealed.append(self._begin(slot))
                 self._on_sealed(sealed[-1])
-        return PullResult(serial, tuple(sealed), held, directory.damaged, self._vanished(there))
+        return PullResult(serial, tuple(sealed), held, directory.damaged, self._vanished(directory, there))
 
     def _begin(self, slot: DirectorySlot) -> CaptureRow:
         new = NewCapture(self._device.first.serial, slot.record, self._device.first_bytes, slot.page_count)
@@ -144,34 +152,67 @@ class RecordReader:
 
     def _is_as_it_was(self, slot: DirectorySlot) -> bool:
         row = self._spool.find(self._device.first.serial, slot.record)
-        return row is None or row.state is not CaptureState.READING or row.page_count == slot.page_count
+        if row is None or row.state is not CaptureState.READING:
+            return True
+        return row.page_count == slot.page_count and self._has_same_header(slot, row)
 
-    def _vanished(self, slots: list[DirectorySlot]) -> tuple[int, ...]:
-        there = {slot.record for slot in slots}
+    def _has_same_header(self, slot: DirectorySlot, row: CaptureRow) -> bool:
+        """Return False when another record has the number of one that is half read; the two must not be mixed."""
+        if 0 in self._spool.wanted_pages(row.id):
+            return True
+        held = self._spool.header_bytes(row.id)
+        header = _record_page(slot, 0, slot.pages(self._device.first)[0])
+        return all(
+            page.problem is not None or page.data == held
+            for batch in self._device.read_pages([header])
+            for page in batch
+        )
+
+    def _vanished(self, directory: Directory, as_they_were: list[DirectorySlot]) -> tuple[int, ...]:
+        there = {slot.record for slot in as_they_were}
+        if directory.damaged:
+            # A slot that cannot be read may be that of any record that is not named.
+            named = {slot.record for slot in directory.slots}
+            there |= {row.record for row in self._spool.captures(CaptureState.READING)} - named
         half_read = self._spool.captures(CaptureState.READING)
         serial = self._device.first.serial
         return tuple(row.record for row in half_read if row.device == serial and row.record not in there)
 
     def _read_record(self, slot: DirectorySlot, row: CaptureRow) -> bool:
-        """Read what is missing of a record; return whether it was sealed."""
-        missing = self._spool.missing_pages(row.id)
+        """Read what is missing of a record, what is damaged twice; return whether it was sealed."""
+        if not self._read_wanted(slot, row):
+            return False
+        if self._spool.wanted_pages(row.id):
+            self._wait_for_second_round()
+            if not self._read_wanted(slot, row):
+                return False
+        self._seal(row)
+        return True
+
+    def _read_wanted(self, slot: DirectorySlot, row: CaptureRow) -> bool:
+        """Read the pages of a record that are missing or damaged; return False when it was stopped."""
+        numbers = self._spool.wanted_pages(row.id)
         places = slot.pages(self._device.first)
-        wanted = [_record_page(slot, number, places[number]) for number in missing]
-        done = row.page_count - len(missing)
+        wanted = [_record_page(slot, number, places[number]) for number in numbers]
+        done = row.page_count - len(numbers)
         pending: list[SpooledPage] = []
         committed_at_s = time.monotonic()
-        for batch in self._device.read_pages(wanted):
-            pending += map(_spooled, batch)
-            is_due = len(pending) >= _PAGES_PER_COMMIT or time.monotonic() - committed_at_s >= _COMMIT_EVERY_S
-            if is_due or done + len(pending) == row.page_count:
+        try:
+            for batch in self._device.read_pages(wanted):
+                pending += map(_spooled, batch)
+                is_due = len(pending) >= _PAGES_PER_COMMIT or time.monotonic() - committed_at_s >= _COMMIT_EVERY_S
+                if is_due or done + len(pending) == row.page_count:
+                    self._spool.add_pages(row.id, pending)
+                    done += len(pending)
+                    pending = []
+                    committed_at_s = time.monotonic()
+                    self._on_progress(Progress(slot.record, done, row.page_count))
+                    if self._should_stop():
+                        return False
+        finally:
+            # What arrived before an unplug is kept as well.
+            if pending:
                 self._spool.add_pages(row.id, pending)
-                done += len(pending)
-                pending = []
-                committed_at_s = time.monotonic()
-                self._on_progress(Progress(slot.record, done, row.page_count))
-                if self._should_stop():
-                    return False
-        self._seal(row)
         return True
 
     def _seal(self, row: CaptureRow) -> None:
@@ -187,47 +228,3 @@ def _record_page(slot: DirectorySlot, number: int, memory_page: int) -> WantedPa
 
 def _spooled(page: ReceivedPage) -> SpooledPage:
     return SpooledPage(page.wanted.number, page.data, page.problem)
-
-
-def provenance(device: str, record: int, header: bytes, clock: ClockFacts) -> dict[str, object]:
-    """Return what is known of a capture beside its bytes, as the API takes it with the upload.
-
-    Args:
-        device: The device's serial.
-        record: The record's number.
-        header: The record's header page as it was read.
-        clock: The clocks of device and host, noted when this reading began.
-    """
-    started_at = _started_at(header, clock)
-    return {
-        "device": device,
-        "record": record,
-        "started_at": None if started_at is None else _utc_text(started_at),
-        "read_at": _utc_text(datetime.now(UTC)),
-        "clock": {
-            "device_ticks": clock.device_ticks,
-            "tick_hz": clock.tick_hz,
-            "host_monotonic_s": round(clock.host_monotonic_s, 6),
-            "host_utc": _utc_text(clock.host_utc),
-        },
-    }
-
-
-def _started_at(header: bytes, clock: ClockFacts) -> datetime | None:
-    """Return when the record began by the host's UTC, None when the device's clock cannot tell."""
-    try:
-        start_ticks = unpack_header(read_page(header)).start_ticks
-    except FormatError:
-        return None
-    ago_ticks = clock.device_ticks - start_ticks
-    # Ticks begin anew when the device is switched on; a record of the future is one from before that.
-    if ago_ticks < 0 or clock.tick_hz == 0:
-        return None
-    try:
-        return clock.host_utc - timedelta(seconds=ago_ticks / clock.tick_hz)
-    except OverflowError:
-        return None
-
-
-def _utc_text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

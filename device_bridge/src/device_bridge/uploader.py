@@ -1,5 +1,6 @@
 """From the spool to the cloud: every sealed capture is sent until the cloud acknowledged its hash."""
 
+import contextlib
 import random
 import time
 from collections.abc import Callable
@@ -11,11 +12,12 @@ from device_bridge.api import (
     Api,
     ApiError,
     CredentialRefusedError,
+    EndpointError,
     RefusedError,
     TryLaterError,
     UnreachableError,
 )
-from device_bridge.spool import CaptureRow, CaptureState, Spool, SpoolDamagedError
+from device_bridge.spool import CaptureRow, CaptureState, Spool, SpoolDamagedError, SpoolError
 
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 300.0
@@ -96,7 +98,8 @@ class Uploader:
     def push(self) -> PushResult:
         """Send every sealed capture once, by device and record. One that fails does not hold up the next.
 
-        When the API cannot be reached, asks to wait or refuses the credential, the rest of the pass is left out.
+        When the API cannot be reached, is not what answers, asks to wait or refuses the credential, the rest of the
+        pass is left out.
         """
         result = PushResult()
         pending = self._spool.captures(CaptureState.SEALED)
@@ -111,7 +114,14 @@ class Uploader:
         """Send a capture and note what came of it; return whether to go on with the next."""
         try:
             acknowledged = self._deliver(row)
-        except (RefusedError, SpoolDamagedError) as error:
+        except SpoolDamagedError as error:
+            # Where its row is damaged as well it cannot be marked, and is only passed over.
+            with contextlib.suppress(SpoolError):
+                self._spool.mark_quarantined(row.id, str(error))
+            result.quarantined.append(row)
+            result.problems.append(f"{_name(row)}: {error}")
+            return True
+        except RefusedError as error:
             self._spool.mark_quarantined(row.id, str(error))
             result.quarantined.append(row)
             result.problems.append(f"{_name(row)}: {error}; it is kept: `device_bridge push --retry-quarantined`")
@@ -140,7 +150,7 @@ def _note_failure(row: CaptureRow, error: ApiError, result: PushResult) -> bool:
     if isinstance(error, TryLaterError) and error.retry_after_s is not None:
         result.retry_after_s = error.retry_after_s
         return False
-    return not isinstance(error, UnreachableError)
+    return not isinstance(error, (UnreachableError, EndpointError))
 
 
 def _name(row: CaptureRow) -> str:

@@ -30,7 +30,7 @@ class Output:
 
     def json(self, value: object) -> None:
         """Print the result as one line of JSON."""
-        self.results.print(json.dumps(value, ensure_ascii=True))
+        self.results.out(json.dumps(value, ensure_ascii=True), highlight=False)
 
     def table(self, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
         """Print rows under the columns that are their keys."""

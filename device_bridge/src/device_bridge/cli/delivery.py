@@ -50,12 +50,13 @@ def judge(result: PushResult, set_aside: int) -> ExitCode:
     return ExitCode.NOT_DELIVERED if result.waiting or set_aside else ExitCode.FINE
 
 
-def report_problems(result: PushResult, output: Output) -> None:
+def report_problems(result: PushResult, output: Output, *, retries_itself: bool = False) -> None:
     """Say what was not delivered and why."""
     for problem in result.problems:
         output.message(f"device_bridge: {problem}")
+    what_next = "they are sent again by themselves" if retries_itself else "push again to send them"
     if len(result.waiting) > 1:
-        output.message(f"device_bridge: {len(result.waiting)} captures wait in the spool; push again to send them")
+        output.message(f"device_bridge: {len(result.waiting)} captures wait in the spool; {what_next}")
 
 
 def describe_delivered(row: CaptureRow) -> str:

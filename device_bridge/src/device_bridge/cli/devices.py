@@ -138,7 +138,7 @@ def warn_about_pull(result: PullResult, output: Output) -> None:
     for record in result.vanished:
         output.message(
             f"device_bridge: record {record} of {result.device} is no longer on the device as it was; the pages read "
-            "before stay in the spool"
+            "before stay in the spool. If another record has its number now, read that one into another --spool"
         )
 
 

@@ -2,9 +2,11 @@
 
 import argparse
 import contextlib
+import hashlib
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,9 @@ from device_bridge.emulator.recorder import Recorder
 from device_bridge.emulator.source import ShotSource, Source, last_ticks, make_flash
 from device_bridge.errors import ExitCode, RecordingError, UsageError
 
+_STDIN = 0
+_STDIN_BYTES = 4096
+
 
 def emulate(chosen: argparse.Namespace, output: Output) -> ExitCode:
     """Serve an emulated SmartDot until SIGTERM or Ctrl-C, or write its first capture to a file."""
@@ -25,19 +30,21 @@ def emulate(chosen: argparse.Namespace, output: Output) -> ExitCode:
     source = Source(chosen.recording, chosen.seed, chosen.records, chosen.serial, chosen.memory)
     flash = make_flash(source)
     if chosen.dump is not None:
-        _dump(flash, chosen.dump)
+        _dump(flash, chosen.dump, output)
         return ExitCode.FINE
     return _serve(flash, source, chosen, output)
 
 
-def _dump(flash: Flash, path: Path) -> None:
+def _dump(flash: Flash, path: Path, output: Output) -> None:
     slots = flash.image.slots()
     if not slots:
         raise RecordingError("the device holds no record, so there is nothing to dump")
+    data = flash.image.capture(slots[0].record)
     try:
-        path.write_bytes(flash.image.capture(slots[0].record))
+        path.write_bytes(data)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+    output.result(f"{path}: {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}")
 
 
 def _serve(flash: Flash, source: Source, chosen: argparse.Namespace, output: Output) -> ExitCode:
@@ -48,7 +55,7 @@ def _serve(flash: Flash, source: Source, chosen: argparse.Namespace, output: Out
 
     recorder = Recorder(flash, ShotSource(source), chosen.every, read_ticks) if chosen.every else None
     with (
-        _stop_signal() as stop,
+        _stop_signal(until_stdin_closes=chosen.until_stdin_closes) as stop,
         contextlib.closing(PtyDevice(Firmware(flash, read_ticks), chosen.baud)) as device,
         _linked(chosen.link, device.path),
     ):
@@ -60,19 +67,30 @@ def _serve(flash: Flash, source: Source, chosen: argparse.Namespace, output: Out
 
 
 @contextlib.contextmanager
-def _stop_signal() -> Iterator[socket.socket]:
-    """Give a socket that becomes readable when SIGTERM or Ctrl-C arrives, at whatever moment."""
+def _stop_signal(*, until_stdin_closes: bool) -> Iterator[socket.socket]:
+    """Give a socket that becomes readable when SIGTERM or Ctrl-C arrives, or stdin ends, at whatever moment."""
     inner, outer = socket.socketpair()
     inner.settimeout(0)
     with inner, outer:
         before = signal.set_wakeup_fd(inner.fileno())
         handlers = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+        if until_stdin_closes:
+            threading.Thread(target=_tell_of_closed_stdin, args=(inner,), name="stdin", daemon=True).start()
         try:
             yield outer
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
             signal.set_wakeup_fd(before)
+
+
+def _tell_of_closed_stdin(stop: socket.socket) -> None:
+    # A stdin that was closed from the beginning is an error to read, and an end as well; so is a stop that came first.
+    with contextlib.suppress(OSError):
+        while os.read(_STDIN, _STDIN_BYTES):
+            pass
+    with contextlib.suppress(OSError):
+        stop.send(b"x")
 
 
 @contextlib.contextmanager

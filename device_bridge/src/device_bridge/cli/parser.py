@@ -164,6 +164,9 @@ def _add_emulate(commands: _Commands) -> None:
     parser.add_argument("--link", type=Path, metavar="PATH", help="make a symbolic link to the pty there")
     parser.add_argument("--every", type=_seconds, metavar="S", help="record another shot every S seconds")
     parser.add_argument("--baud", type=_positive, metavar="N", help="answer no faster than a line of N baud")
+    parser.add_argument(
+        "--until-stdin-closes", action="store_true", help="end also when stdin ends, as when the starting program dies"
+    )
 
 
 def _seconds(text: str) -> float:

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import errno
 import signal
 import threading
 import time
@@ -15,11 +16,13 @@ from device_bridge.device import LinkedSmartDot
 from device_bridge.errors import BridgeError, ExitCode, NotUnderstoodError, PortError
 from device_bridge.reader import RecordReader
 from device_bridge.settings import Settings, resolve
-from device_bridge.spool import CaptureRow, CaptureState, Spool, SpoolLock
+from device_bridge.spool import CaptureRow, CaptureState, Spool, SpoolError, SpoolLock
 from device_bridge.uploader import Backoff, Uploader
 
 _RECONNECT_S = 1.0
 _JOIN_S = 5.0
+_DISK_RETRY_S = 2.0
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 
 
 def run(chosen: argparse.Namespace, output: Output) -> ExitCode:
@@ -70,7 +73,7 @@ class _Daemon:
         self._stop = threading.Event()
         self._sealed = threading.Event()
         self._upload_failure: BaseException | None = None
-        self._last_said = ""
+        self._last_said: dict[str, str] = {}
 
     def run(self) -> ExitCode:
         """Run until a signal asks to stop."""
@@ -91,9 +94,19 @@ class _Daemon:
 
     def _say(self, text: str) -> None:
         """Print a line, but not the same one again and again while a device is away."""
-        if text != self._last_said:
-            self._output.message(f"device_bridge: {text}")
-        self._last_said = text
+        thread = threading.current_thread().name
+        if text != self._last_said.get(thread):
+            # The messages may go to the disk that is full.
+            with contextlib.suppress(OSError):
+                self._output.message(f"device_bridge: {text}")
+        self._last_said[thread] = text
+
+    def _wait_for_disk(self, error: SpoolError | OSError) -> None:
+        """Say what failed and wait a little. Raises the error when it is none of the disk's."""
+        if isinstance(error, OSError) and error.errno not in _DISK_ERRORS:
+            raise error
+        self._say(f"{error}. Trying again")
+        self._stop.wait(_DISK_RETRY_S)
 
     def _read(self, spool: Spool) -> None:
         while not self._stop.is_set():
@@ -113,7 +126,11 @@ class _Daemon:
         while not self._stop.is_set():
             something_new.clear()
             device.refresh_clock()
-            result = reader.pull()
+            try:
+                result = reader.pull()
+            except (SpoolError, OSError) as error:
+                self._wait_for_disk(error)
+                continue
             # Said once, not at every look at the device.
             if (result.damaged_slots, result.vanished) != warned:
                 warned = (result.damaged_slots, result.vanished)
@@ -128,8 +145,12 @@ class _Daemon:
 
     def _upload(self) -> None:
         try:
-            with contextlib.closing(Spool(self._settings.spool)) as spool:
-                self._upload_until_stopped(spool)
+            while not self._stop.is_set():
+                try:
+                    with contextlib.closing(Spool(self._settings.spool)) as spool:
+                        self._upload_until_stopped(spool)
+                except (SpoolError, OSError) as error:
+                    self._wait_for_disk(error)
         except BaseException as error:  # noqa: BLE001 - carried to the main thread, which ends with it
             self._upload_failure = error
             self._stop.set()
@@ -142,7 +163,7 @@ class _Daemon:
         while not self._stop.is_set():
             self._sealed.clear()
             result = uploader.push()
-            report_problems(result, self._output)
+            report_problems(result, self._output, retries_itself=True)
             if result.delivered or not result.waiting:
                 backoff.reset()
             if result.is_cut_short:

@@ -9,7 +9,7 @@ from device_bridge.errors import BridgeError
 from device_bridge.spool.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 
 _BUSY_TIMEOUT_S = 30.0
-_SQLITE_MAGIC = b"SQLite format 3\0"
+_SMALLEST_DATABASE_BYTES = 512
 
 
 class SpoolError(BridgeError):
@@ -52,6 +52,9 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Give the connection for one transaction, which is on the disk when the `with` ends."""
         with self._translated():
+            if self._db.in_transaction:
+                # A full or failing disk may have kept the last one from being rolled back.
+                self._db.execute("ROLLBACK")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -97,9 +100,13 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            damaged = "malformed" in str(error) or "not a database" in str(error)
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+                raise SpoolError(
+                    f"{self.path} is no spool: choose another with --spool. Nothing was changed"
+                ) from error
+            damaged = "malformed" in str(error)
             raise SpoolError(
-                f"the spool {self.path} {'is damaged, or no spool' if damaged else 'failed'}: {error}. Nothing was "
+                f"the spool {self.path} {'is damaged' if damaged else 'failed'}: {error}. Nothing was "
                 "deleted; check the disk and its free space, or choose another --spool"
             ) from error
         except OSError as error:
@@ -109,10 +116,7 @@ class Database:
 
 
 def _check_is_database(path: Path) -> None:
-    # SQLite takes a file that is shorter than its own header for an empty database, and would write over it.
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        begin = file.read(len(_SQLITE_MAGIC))
-    if begin not in (b"", _SQLITE_MAGIC):
+    # SQLite takes a file that is shorter than its own header for an empty database, and would write over it. Only the
+    # size is asked: closing a descriptor of our own would drop the locks that this process holds through SQLite.
+    if path.exists() and 0 < path.stat().st_size < _SMALLEST_DATABASE_BYTES:
         raise SpoolError(f"{path} is no spool: choose another with --spool. Nothing was changed")

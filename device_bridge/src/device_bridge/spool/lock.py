@@ -1,5 +1,6 @@
 """One process at a time reads devices into a spool and uploads from it; others may look."""
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -26,30 +27,46 @@ class SpoolLock:
     """
 
     def __init__(self, spool: Path) -> None:
-        self._path = spool.with_name(spool.name + ".lock")
         self._spool = spool
         self._descriptor = -1
 
     def __enter__(self) -> Self:
+        self._descriptor = self._open()
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._take()
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+        return self
+
+    def _open(self) -> int:
+        # Two names of one spool have one lock.
+        spool = Path(os.path.realpath(self._spool))
+        if spool.is_dir():
+            raise SpoolError(f"the spool {self._spool} is a folder: name a file with --spool")
+        try:
+            spool.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(spool.with_name(spool.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise SpoolError(
                 f"the spool {self._spool} cannot be opened: {error.strerror}. Choose another with --spool"
             ) from error
+
+    def _take(self) -> None:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = os.read(self._descriptor, 32).decode("ascii", errors="replace").strip() or "unknown"
-            os.close(self._descriptor)
             raise SpoolLockedError(
                 f"another device_bridge (process {holder}) works with the spool {self._spool}: "
                 "stop that one first, or use another --spool. `device_bridge status` works meanwhile"
             ) from error
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
-        return self
+        except OSError as error:
+            raise SpoolError(f"the spool {self._spool} cannot be locked: {error.strerror}") from error
+        # The number is for people; a full disk keeps nobody from working.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -59,7 +59,7 @@ class CaptureRow:
         damaged_pages: Pages that stayed damaged on the device, by their index in the capture.
         sha256: The capture's hash in hex, once it is sealed.
         size_bytes: The capture's size, once it is sealed.
-        provenance: What is known beside the bytes, once it is sealed (`reader.provenance`).
+        provenance: What is known beside the bytes, once it is sealed (`provenance.provenance`).
         cloud_state: What the cloud made of it, once it is delivered: `verified`, `damaged`, `unreadable`.
         attempts: How often it was sent.
         last_problem: Why the last attempt failed, in a line.

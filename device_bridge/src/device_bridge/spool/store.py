@@ -11,8 +11,10 @@ from device_bridge.errors import BridgeError
 from device_bridge.spool.database import Database, SpoolError
 from device_bridge.spool.model import CaptureRow, CaptureState, NewCapture, SpooledPage
 
-_COLUMNS = """
-    id, device, record, state, page_count, sha256, size_bytes, provenance, cloud_state, attempts, last_problem,
+_OWN_COLUMNS = """
+    id, device, record, state, page_count, sha256, size_bytes, provenance, cloud_state, attempts, last_problem
+"""
+_PAGE_COLUMNS = """
     (SELECT count(*) FROM pages WHERE capture = captures.id),
     (SELECT json_group_array(number + 1) FROM
         (SELECT number FROM pages WHERE capture = captures.id AND problem IS NOT NULL ORDER BY number))
@@ -43,20 +45,16 @@ class Spool:
     def captures(self, state: CaptureState | None = None) -> list[CaptureRow]:
         """Return the captures in a state, or all, by device and record."""
         with self._database.reading() as db:
-            rows = db.execute(
-                f"SELECT {_COLUMNS} FROM captures WHERE state = ? OR ? IS NULL ORDER BY device, record",  # noqa: S608 - a constant
-                (state, state),
-            )
-            return [_row(row) for row in rows]
+            found = db.execute(
+                "SELECT id FROM captures WHERE state = ? OR ? IS NULL ORDER BY device, record", (state, state)
+            ).fetchall()
+            return [_read_row(db, number) for (number,) in found]
 
     def find(self, device: str, record: int) -> CaptureRow | None:
         """Return the capture of a device's record, None when reading it has not begun."""
         with self._database.reading() as db:
-            row = db.execute(
-                f"SELECT {_COLUMNS} FROM captures WHERE device = ? AND record = ?",  # noqa: S608 - a constant
-                (device, record),
-            ).fetchone()
-            return None if row is None else _row(row)
+            found = db.execute("SELECT id FROM captures WHERE device = ? AND record = ?", (device, record)).fetchone()
+            return None if found is None else _read_row(db, found[0])
 
     def begin(self, new: NewCapture) -> CaptureRow:
         """Note that reading a record begins; one that has begun is returned as it is."""
@@ -81,11 +79,21 @@ class Spool:
             held = {number for (number,) in rows}
         return [number for number in range(page_count) if number not in held]
 
+    def wanted_pages(self, capture: int) -> list[int]:
+        """Return the page numbers of a record that are missing or were damaged when they were read."""
+        with self._database.reading() as db:
+            rows = db.execute("SELECT number FROM pages WHERE capture = ? AND problem IS NOT NULL", (capture,))
+            damaged = {number for (number,) in rows}
+        return sorted(damaged.union(self.missing_pages(capture)))
+
     def add_pages(self, capture: int, pages: Iterable[SpooledPage]) -> None:
-        """Commit a batch of pages; a page that is there already is left as it is."""
+        """Commit a batch of pages; one that is there already is left as it is, unless it is damaged and this is not."""
         with self._database.transaction() as db:
             db.executemany(
-                "INSERT INTO pages (capture, number, data, problem) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO pages (capture, number, data, problem) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET data = excluded.data, problem = NULL "
+                "WHERE problem IS NOT NULL AND excluded.problem IS NULL "
+                "AND (SELECT state FROM captures WHERE id = capture) = 'reading'",
                 [(capture, page.number, page.data, page.problem) for page in pages],
             )
 
@@ -118,8 +126,16 @@ class Spool:
         Raises:
             SpoolDamagedError: They are not those that were sealed.
         """
-        with self._database.reading() as db:
-            data = _read_bytes(db, capture.id)
+        try:
+            with self._database.reading() as db:
+                data = _read_bytes(db, capture.id)
+        except SpoolError as error:
+            if not _is_malformed(error.__cause__):
+                raise
+            raise SpoolDamagedError(
+                f"record {capture.record} of {capture.device} cannot be read from the spool: it is not sent. Have the "
+                "disk checked; the device still holds the record"
+            ) from error
         if hashlib.sha256(data).hexdigest() != capture.sha256:
             raise SpoolDamagedError(
                 f"record {capture.record} of {capture.device} has changed in the spool since it was read: it is kept "
@@ -153,6 +169,27 @@ class Spool:
         """Put every quarantined capture back to be sent; return how many there were."""
         with self._database.transaction() as db:
             return db.execute("UPDATE captures SET state = 'sealed' WHERE state = 'quarantined'").rowcount
+
+
+def _is_malformed(error: BaseException | None) -> bool:
+    # Its subclasses are other things: a disk that fails now and not the next time, or a lock.
+    return type(error) is sqlite3.DatabaseError
+
+
+def _read_row(db: sqlite3.Connection, number: int) -> CaptureRow:
+    try:
+        return _row(
+            db.execute(
+                f"SELECT {_OWN_COLUMNS}, {_PAGE_COLUMNS} FROM captures WHERE id = ?",  # noqa: S608 - constants
+                (number,),
+            ).fetchone()
+        )
+    except sqlite3.DatabaseError as error:
+        if not _is_malformed(error):
+            raise
+    # The pages of one capture are damaged in the file: it must not hide the others.
+    own = db.execute(f"SELECT {_OWN_COLUMNS} FROM captures WHERE id = ?", (number,)).fetchone()  # noqa: S608 - a constant
+    return _row((*own, 0, "[]"))
 
 
 def _row(row: tuple[Any, ...]) -> CaptureRow:
