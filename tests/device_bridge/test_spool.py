@@ -219,3 +219,19 @@ def test_two_names_of_a_spool_have_one_lock(tmp_path: Path) -> None:
     for folder in (tmp_path, Path("/"), Path()):
         with pytest.raises(SpoolError, match="is a folder"), SpoolLock(folder):
             pass
+
+
+def test_a_new_spool_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
+    """Processes that open a spool while another is just making it find a spool, never another program's database."""
+    script = (
+        "import sys; from pathlib import Path; from device_bridge.spool import Spool; "
+        "sys.stdin.readline(); [Spool(Path(f'{sys.argv[1]}-{turn}.db')).close() for turn in range(25)]"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "spool")]
+    openers = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    for opener in openers:
+        assert opener.stdin is not None
+        opener.stdin.write("go\n")
+        opener.stdin.flush()
+    outcomes = [opener.communicate(timeout=60)[1] for opener in openers]
+    assert outcomes == ["", "", "", ""]

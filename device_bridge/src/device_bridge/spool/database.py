@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from device_bridge.errors import BridgeError
 from device_bridge.spool.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 
 _BUSY_TIMEOUT_S = 30.0
+_BUSY_PAUSE_S = 0.02
 _SMALLEST_DATABASE_BYTES = 512
 
 
@@ -70,15 +72,27 @@ class Database:
                 f"the spool {self.path} was written by a later device_bridge (schema {self._pragma('user_version')}, "
                 f"this one knows {SCHEMA_VERSION}): update this one. Nothing was changed"
             )
-        owner = self._pragma("application_id")
-        if owner not in (0, APPLICATION_ID) or (owner == 0 and self._has_tables()):
+        if not self._is_ours_or_new():
             raise SpoolError(f"{self.path} is another program's database: choose another --spool. Nothing was changed")
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._use_wal()
         # NORMAL loses acknowledged commits on a power cut.
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA foreign_keys = ON")
         if self._pragma("user_version") < SCHEMA_VERSION:
             self._migrate()
+
+    def _use_wal(self) -> None:
+        # SQLite does not wait by itself here when two processes turn a new database to WAL at the same moment.
+        give_up_at_s = time.monotonic() + _BUSY_TIMEOUT_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at_s:
+                    raise
+                time.sleep(_BUSY_PAUSE_S)
+            else:
+                return
 
     def _migrate(self) -> None:
         with self.transaction() as db:
@@ -92,8 +106,15 @@ class Database:
     def _pragma(self, name: str) -> int:
         return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
 
-    def _has_tables(self) -> bool:
-        return bool(self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+    def _is_ours_or_new(self) -> bool:
+        # One snapshot for both questions: another process may be making the spool at this moment.
+        self._db.execute("BEGIN")
+        try:
+            owner = self._pragma("application_id")
+            tables = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        finally:
+            self._db.execute("ROLLBACK")
+        return owner == APPLICATION_ID or (owner == 0 and not tables)
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
