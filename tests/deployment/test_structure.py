@@ -34,7 +34,7 @@ def test_importing_the_app_leaves_out_what_only_some_calls_need() -> None:
 def test_the_bridge_imports_nothing_of_the_cloud() -> None:
     """Importing the bridge's command line loads no cloud library and no numpy."""
     script = (
-        "import device_bridge.__main__, sys; "
+        "import device_bridge.cli, sys; "
         "print(sorted({'boto3', 'botocore', 'numpy', 'chalice', 'moto', 'pynamodb'} & set(sys.modules)))"
     )
     done = _run_python(script)

@@ -20,9 +20,9 @@ from device_bridge.emulator.firmware import Firmware
 from device_bridge.emulator.flash import Flash
 from device_bridge.emulator.pty_device import PtyDevice
 from device_bridge.emulator.source import Source, make_flash
+from tests.recordings import recording
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-RECORDINGS = Path(os.environ.get("REVMETRIX_RECORDINGS", REPOSITORY.parent / "shared" / "data" / "recordings"))
 
 
 @dataclass
@@ -186,9 +186,7 @@ def serve_flash() -> Iterator[ServeFlash]:
 @pytest.fixture
 def recordings_folder() -> Path:
     """Give the folder with the real recordings, or skip."""
-    if not RECORDINGS.is_dir():
-        pytest.skip(f"the real recordings are not at {RECORDINGS}; set REVMETRIX_RECORDINGS")
-    return RECORDINGS
+    return recording("rest_100hz.csv").parent
 
 
 @pytest.fixture

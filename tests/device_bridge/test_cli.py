@@ -298,3 +298,15 @@ def test_dump_is_told_with_its_hash(capsys: pytest.CaptureFixture[str], tmp_path
     data = (tmp_path / "shot.bin").read_bytes()
     assert code == 0
     assert f"{len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}" in out
+
+
+def test_a_device_that_forgets_its_records_is_another_device_next_time() -> None:
+    """Recording on without a memory file, each start has a serial of its own, so no spool hides the new shots."""
+    command = [sys.executable, "-m", "device_bridge", "emulate", "--every", "60", "--until-stdin-closes"]
+    told = [
+        subprocess.run(command, input="", capture_output=True, text=True, timeout=60, check=True).stderr
+        for _ in range(2)
+    ]
+    serials = [text.partition("serial ")[2].partition(",")[0] for text in told]
+    assert all(serial.startswith("EMU-") for serial in serials)
+    assert serials[0] != serials[1]

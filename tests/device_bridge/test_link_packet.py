@@ -4,7 +4,7 @@ from cobs import cobs  # type: ignore[import-untyped]  # it ships no types
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from device_bridge.emulator.wire import FrameSplitter, Message, build, cobs_decode, cobs_encode, parse
+from device_bridge.emulator.wire import Message, PacketSplitter, build, cobs_decode, cobs_encode, parse
 from device_bridge.link import LinkErrors, Packet, PacketDecoder, PacketError, PacketType, decode_packet, encode_packet
 
 MOSTLY_ZEROS = st.lists(st.sampled_from([b"\0", b"\1", b"\xff", b"a" * 253, b"b" * 254, b"c" * 255])).map(b"".join)
@@ -81,7 +81,7 @@ def test_any_chunking_gives_the_same_packets(parts: list[Packet | bytes], data: 
 @given(st.lists(st.binary(max_size=5000), max_size=4))
 def test_garbage_is_counted_and_never_raises(chunks: list[bytes]) -> None:
     """Random bytes give no packet and no exception at either end."""
-    decoder, splitter = PacketDecoder(LinkErrors()), FrameSplitter()
+    decoder, splitter = PacketDecoder(LinkErrors()), PacketSplitter()
     for chunk in chunks:
         assert decoder.receive(chunk) == []
         assert all(parse(frame) is None for frame in splitter.split(chunk))

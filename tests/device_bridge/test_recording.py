@@ -18,7 +18,7 @@ from device_bridge.emulator.recording_csv import COLUMNS, parse_recording, read_
 from device_bridge.emulator.simulation import simulate_shot, vary_shot
 from device_bridge.emulator.source import Source, make_flash
 from device_bridge.errors import RecordingError
-from smartdot import Capture, SensorKind, decode_capture
+from smartdot import Capture, PageKind, SensorKind, decode_capture, read_page
 
 HEADER = ",".join(COLUMNS)
 ROW = "0,0,0,1,0,0,0,,,,"
@@ -70,7 +70,7 @@ def test_any_text_is_a_recording_or_a_recording_error(text: list[str]) -> None:
         recording = parse_recording(iter(text), "any.csv")
     except RecordingError:
         return
-    write_record(recording, 1, 0)
+    assert read_page(write_record(recording, 1, 0)[-1]).kind == PageKind.END
 
 
 def test_file_that_is_no_text(tmp_path: Path) -> None:

@@ -80,8 +80,10 @@ def test_killed_host_does_not_lock_out_the_next(serve_flash: ServeFlash) -> None
     descriptor = os.open(served.path, os.O_RDWR | os.O_NOCTTY)
     fcntl.ioctl(descriptor, termios.TIOCEXCL)
     os.close(descriptor)
-    while is_exclusive(served.device._slave):
+    deadline_s = time.monotonic() + 30
+    while is_exclusive(served.device._slave) and time.monotonic() < deadline_s:
         time.sleep(0.05)
+    assert not is_exclusive(served.device._slave)
 
 
 def test_bytes_pass_unchanged(bare_pty: tuple[int, int, str]) -> None:

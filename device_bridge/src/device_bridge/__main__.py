@@ -2,7 +2,12 @@
 
 import sys
 
-from device_bridge.cli import main
+INTERRUPTED = 130
 
 if __name__ == "__main__":
+    try:
+        from device_bridge.cli import main
+    except KeyboardInterrupt:
+        # Nothing has begun yet, so there is nothing to say.
+        sys.exit(INTERRUPTED)
     sys.exit(main())

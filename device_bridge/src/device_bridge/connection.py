@@ -1,4 +1,4 @@
-"""A transport and the link's session joined: requests and their replies, with real time and real bytes."""
+"""A transport and the link's conversation joined: requests and their replies, with real time and real bytes."""
 
 import secrets
 import time
@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from device_bridge.errors import DisconnectedError
 from device_bridge.link import (
+    Conversation,
     Hello,
     LinkErrors,
     LinkEvent,
-    LinkSession,
     Notice,
     Packet,
     PacketType,
@@ -36,7 +36,7 @@ class Connection:
 
     Attributes:
         place: Where the device is.
-        errors: Link errors since the connection was opened, over all its sessions.
+        errors: Link errors since the connection was opened, over all its conversations.
     """
 
     def __init__(self, transport: Transport, place: str, on_event: Callable[[str], None]) -> None:
@@ -44,32 +44,32 @@ class Connection:
         self.errors = LinkErrors()
         self._transport = transport
         self._on_event = on_event
-        self._session = self._new_session()
+        self._conversation = self._new_conversation()
 
-    def _new_session(self) -> LinkSession:
-        return LinkSession(secrets.randbelow(_SEQ_COUNT), self.errors)
+    def _new_conversation(self) -> Conversation:
+        return Conversation(secrets.randbelow(_SEQ_COUNT), self.errors)
 
     def hello(self) -> Hello:
-        """Begin a new session: agree on version and window, and hear the device's clock (docs/protocol.md 4.1).
+        """Begin a new conversation: agree on version and window, and hear the device's clock (docs/protocol.md 4.1).
 
         Raises:
             DisconnectedError: The device went away, or does not answer.
             PacketError: Its answer is none that this bridge understands.
         """
-        self._session = self._new_session()
+        self._conversation = self._new_conversation()
         payload = pack_hello()
         hello = unpack_hello(self.exchange(Packet(PacketType.HELLO, 0, length=len(payload), payload=payload)))
-        self._session.accept_hello(hello)
+        self._conversation.accept_hello(hello)
         return hello
 
     def submit(self, request: Packet) -> int:
         """Queue a request; `pump` sends it when the window has room. Returns its sequence number."""
-        return self._session.submit(request)
+        return self._conversation.submit(request)
 
     @property
     def window(self) -> int:
         """Requests that may be in flight."""
-        return self._session.window
+        return self._conversation.window
 
     def pump(self) -> list[Reply]:
         """Send what is due, wait up to 0.05 s for bytes, and return the replies they complete.
@@ -77,12 +77,12 @@ class Connection:
         Raises:
             DisconnectedError: The device went away, or a request got no reply.
         """
-        output = self._session.take_output(time.monotonic())
+        output = self._conversation.take_output(time.monotonic())
         if output:
             self._transport.write(output)
         data = self._transport.read()
         now_s = time.monotonic()
-        events = self._session.receive(data, now_s) + self._session.expire(now_s)
+        events = self._conversation.receive(data, now_s) + self._conversation.expire(now_s)
         return [reply for reply in map(self._sort_out, events) if reply is not None]
 
     def flush(self) -> None:
@@ -91,7 +91,7 @@ class Connection:
         Raises:
             DisconnectedError: The device went away.
         """
-        output = self._session.take_output(time.monotonic())
+        output = self._conversation.take_output(time.monotonic())
         if output:
             self._transport.write(output)
 

@@ -130,7 +130,7 @@ class LinkedSmartDot(SmartDot):
         return self._first is not None
 
     def refresh_clock(self) -> Hello:
-        """Begin a new session and note the clocks of device and host.
+        """Begin a new conversation and note the clocks of device and host.
 
         Raises:
             DisconnectedError: The device went away, or does not answer.

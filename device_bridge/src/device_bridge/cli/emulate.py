@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import hashlib
 import os
+import secrets
 import signal
 import socket
 import threading
@@ -27,12 +28,20 @@ def emulate(chosen: argparse.Namespace, output: Output) -> ExitCode:
     """Serve an emulated SmartDot until SIGTERM or Ctrl-C, or write its first capture to a file."""
     if chosen.memory is not None and chosen.memory.exists():
         output.message(f"device_bridge: {chosen.memory} exists and is used as it is")
-    source = Source(chosen.recording, chosen.seed, chosen.records, chosen.serial, chosen.memory)
+    source = Source(chosen.recording, chosen.seed, chosen.records, _serial(chosen), chosen.memory)
     flash = make_flash(source)
     if chosen.dump is not None:
         _dump(flash, chosen.dump, output)
         return ExitCode.FINE
     return _serve(flash, source, chosen, output)
+
+
+def _serial(chosen: argparse.Namespace) -> str | None:
+    """Return the serial that was asked for; None has one made from the records."""
+    if chosen.serial is None and chosen.every and chosen.memory is None:
+        # It forgets what it records: after a restart the same numbers are other shots, so it is another device.
+        return f"EMU-{secrets.token_hex(4).upper()}"
+    return str(chosen.serial) if chosen.serial is not None else None
 
 
 def _dump(flash: Flash, path: Path, output: Output) -> None:

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable
 
 from device_bridge.emulator.flash import Flash
-from device_bridge.emulator.wire import FrameSplitter, Message, build, parse
+from device_bridge.emulator.wire import Message, PacketSplitter, build, parse
 from smartdot import PAGE_SIZE_BYTES
 
 SUCCESS, UNKNOWN, PERMISSION = 0, 1, 2
@@ -28,7 +28,7 @@ class Firmware:
         self.flash = flash
         self._read_ticks = read_ticks
         self._largest_window = largest_window
-        self._splitter = FrameSplitter()
+        self._splitter = PacketSplitter()
         self._event_seq = 0
         self._verbs = {HELLO: self._hello, READ: self._read, WRITE: self._write, COMMAND: self._command}
 

@@ -94,7 +94,7 @@ def parse(frame: bytes) -> Message | None:
     )
 
 
-class FrameSplitter:
+class PacketSplitter:
     """Collects bytes until a zero ends them, in bounded memory."""
 
     def __init__(self) -> None:

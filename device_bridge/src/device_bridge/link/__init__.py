@@ -1,24 +1,24 @@
 """The serial link's codec (docs/protocol.md): bytes in, events out, no I/O and no clock of its own."""
 
-from device_bridge.link.decoder import LinkErrors, PacketDecoder
-from device_bridge.link.packet import MAX_PAYLOAD_BYTES, Packet, PacketError, PacketType, decode_packet, encode_packet
-from device_bridge.link.session import (
+from device_bridge.link.conversation import (
+    Conversation,
     Hello,
     LinkEvent,
-    LinkSession,
     Notice,
     Reply,
     RequestFailed,
     pack_hello,
     unpack_hello,
 )
+from device_bridge.link.decoder import LinkErrors, PacketDecoder
+from device_bridge.link.packet import MAX_PAYLOAD_BYTES, Packet, PacketError, PacketType, decode_packet, encode_packet
 
 __all__ = [
     "MAX_PAYLOAD_BYTES",
+    "Conversation",
     "Hello",
     "LinkErrors",
     "LinkEvent",
-    "LinkSession",
     "Notice",
     "Packet",
     "PacketDecoder",

@@ -98,11 +98,11 @@ class _InFlight:
     attempts: int = 1
 
 
-class LinkSession:
+class Conversation:
     """Requests out, replies in.
 
     Args:
-        first_seq: Where the sequence numbers begin; a random one makes the replies to an earlier session stale.
+        first_seq: Where the sequence numbers begin; a random one makes the replies to an earlier conversation stale.
         errors: Where link errors are counted.
 
     Attributes:
