@@ -1,5 +1,7 @@
-"""Reading a request: its credential, query and body, each checked before anything else looks at it."""
+"""Reading a request: its credential, path, query and body, each checked before anything else looks at it."""
 
+import re
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,12 +15,14 @@ from chalicelib.errors import (
     InvalidRequest,
     NotAcceptable,
     NotAuthenticated,
+    NotFound,
     TooLarge,
     UnsupportedMediaType,
 )
 
 JSON = "application/json"
 BINARY = "application/octet-stream"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def bearer(authorization: str | None) -> str:
@@ -44,19 +48,58 @@ def require_binary_accepted(accept: str | None) -> None:
         raise NotAcceptable(f"Send Accept: {BINARY}, first or alone.")
 
 
-def read_query(request: Request, known: tuple[str, ...]) -> Mapping[str, str]:
-    """Return the query parameters, each with its last value.
+def request_id(request: Request) -> str:
+    """Return the client's X-Request-Id when it is 1 to 128 of `A-Za-z0-9._-`, else API Gateway's, else a new one."""
+    sent = request.headers.get("x-request-id") or ""
+    if _REQUEST_ID.fullmatch(sent):
+        return sent
+    return str(request.context.get("requestId") or uuid.uuid4())
 
-    Raises:
-        InvalidQuery: One of them is not among those that the operation takes.
+
+def parameter_reader(types: Mapping[str, Any]) -> Callable[[Mapping[str, str]], dict[str, Any]]:
+    """Return what reads the path's parameters.
+
+    Args:
+        types: Their types; a parameter without one is any text.
+
+    The reader raises NotFound for a value that does not fit: nothing can be there.
     """
-    sent: Mapping[str, str] = request.query_params or {}
-    for name in sent:
-        if name not in known:
-            raise InvalidQuery(
-                f"{name} is not a parameter of this operation, which takes: {', '.join(known) or 'none'}."
-            )
-    return dict(sent)
+
+    def read(sent: Mapping[str, str]) -> dict[str, Any]:
+        try:
+            return {name: msgspec.convert(value, types.get(name, str), strict=False) for name, value in sent.items()}
+        except msgspec.ValidationError as error:
+            raise NotFound("There is no such thing in your account.") from error
+
+    return read
+
+
+def query_reader(kind: type[msgspec.Struct] | None) -> Callable[[Request], Any]:
+    """Return what reads the query parameters, each with its last value.
+
+    Args:
+        kind: A msgspec struct that refuses unknown fields; None for no parameters.
+
+    The reader raises InvalidQuery, which names the parameter.
+    """
+    known = () if kind is None else kind.__struct_fields__
+
+    def read(request: Request) -> Any:
+        sent: Mapping[str, str] = request.query_params or {}
+        for name in sent:
+            if name not in known:
+                raise InvalidQuery(
+                    f"{name} is not a parameter of this operation, which takes: {', '.join(known) or 'none'}."
+                )
+        if kind is None:
+            return None
+        try:
+            return msgspec.convert(dict(sent), kind, strict=False)
+        except msgspec.ValidationError as error:
+            field = field_error(error)
+            raise InvalidQuery(f"{field.path.removeprefix('$.')}: {field.detail}", errors=(field,)) from error
+
+    return read
 
 
 def body_reader(kind: Any, largest_bytes: int) -> Callable[[Request], Any]:
@@ -104,11 +147,16 @@ def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
     except msgspec.ValidationError as error:
         # The first misfit ends the typed reading; what is no JSON further on is told as that.
         _decode_json(_any_json, body)
-        detail, _, path = str(error).partition(" - at `")
-        if " matching regex" in detail:
-            detail = "It does not have the form of this field; the documentation of the operation tells it"
-        field = FieldError(path.rstrip("`") or "$", detail)
+        field = field_error(error)
         raise InvalidRequest(f"{field.path}: {field.detail}", errors=(field,)) from error
+
+
+def field_error(error: msgspec.ValidationError) -> FieldError:
+    """Return where a value stands that does not fit, and what is wrong with it."""
+    detail, _, path = str(error).partition(" - at `")
+    if " matching regex" in detail:
+        detail = "It does not have the form of this field; the documentation of the operation tells it"
+    return FieldError(path.rstrip("`") or "$", detail)
 
 
 def _decode_json(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:

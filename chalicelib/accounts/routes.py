@@ -10,9 +10,11 @@ from chalicelib.accounts.model import (
     TokenView,
     UserView,
 )
-from chalicelib.web import Call, Routes, Scope
+from chalicelib.call import Call
+from chalicelib.operation import Scope
+from chalicelib.web import Routes
 
-routes = Routes(__name__, service.authenticate)
+routes = Routes(__name__, service.authenticate, "accounts")
 
 
 @routes.post("/v1/users", scope=Scope.PUBLIC, request=Registration, response=UserView, status=201)

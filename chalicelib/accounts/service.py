@@ -20,10 +20,11 @@ from chalicelib.accounts.tokens import (
     read_access_token,
     secret_sha256,
 )
+from chalicelib.call import Caller
 from chalicelib.dynamodb import ConditionFailedError
 from chalicelib.errors import FieldError, InvalidRequest, NotAuthenticated, Problem
+from chalicelib.operation import Operation
 from chalicelib.secrets import signing_keys
-from chalicelib.web import Caller
 
 LOGIN_LIFETIME_S = 90 * 24 * 3600
 """A login ends this long after its password was typed, however often it was refreshed."""
@@ -222,7 +223,7 @@ def add_bridge(user_id: str, name: str) -> BridgeView:
     return BridgeView(bridge_id, name, now, credential)
 
 
-def authenticate(credential: str) -> Caller:
+def authenticate(credential: str, _: Operation | None = None) -> Caller:
     """Return who holds a Bearer credential: a user's access token or a bridge's credential.
 
     Raises:

@@ -6,8 +6,6 @@ import re
 
 from chalicelib.errors import InvalidQuery
 
-LARGEST_LIMIT = 100
-DEFAULT_LIMIT = 50
 _RECEIVED_KEY = re.compile(r"[0-9T:.+-]{20,40}#[0-9a-f]{64}")
 _SORT_KEY = re.compile(r"C#[0-9a-f]{64}")
 
@@ -34,16 +32,3 @@ def decode_cursor(text: str | None) -> tuple[str, str] | None:
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidQuery("The cursor is not one that this list gave; begin without one.") from error
     raise InvalidQuery("The cursor is not one that this list gave; begin without one.")
-
-
-def decode_limit(text: str | None) -> int:
-    """Return the length of a page, 1 to 100.
-
-    Raises:
-        InvalidQuery: It is no such number.
-    """
-    if text is None:
-        return DEFAULT_LIMIT
-    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= LARGEST_LIMIT:
-        raise InvalidQuery(f"limit is a number from 1 to {LARGEST_LIMIT}.")
-    return int(text)

@@ -5,6 +5,9 @@ from typing import Annotated, Any
 
 import msgspec
 
+CaptureId = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z", description="The SHA-256 of a capture's bytes, in hex.")
+]
 ShortText = Annotated[str, msgspec.Meta(max_length=64)]
 
 

@@ -1,14 +1,24 @@
 """Captures over HTTP."""
 
 from chalicelib.accounts.service import authenticate
+from chalicelib.call import Call, Reply
 from chalicelib.captures import service
-from chalicelib.captures.cursor import decode_cursor, decode_limit
-from chalicelib.captures.headers import check_digest, read_provenance
-from chalicelib.captures.model import CaptureList, CaptureView
+from chalicelib.captures.cursor import decode_cursor
+from chalicelib.captures.headers import (
+    DigestMalformed,
+    DigestMismatch,
+    DigestMissing,
+    ProvenanceInvalid,
+    check_digest,
+    read_provenance,
+)
+from chalicelib.captures.model import CaptureId, CaptureList, CaptureView
+from chalicelib.operation import ListQuery, Scope
 from chalicelib.settings import LARGEST_INLINE_CAPTURE_BYTES
-from chalicelib.web import Call, Reply, Routes, Scope
+from chalicelib.web import Routes
 
-routes = Routes(__name__, authenticate)
+routes = Routes(__name__, authenticate, "captures")
+_ONE = {"capture_id": CaptureId}
 
 
 @routes.post(
@@ -17,7 +27,20 @@ routes = Routes(__name__, authenticate)
     request=bytes,
     response=CaptureView,
     status=201,
+    also={200: CaptureView},
     largest_bytes=LARGEST_INLINE_CAPTURE_BYTES,
+    headers={
+        "Content-Digest": "`sha-256=:<base64 of the bytes' SHA-256>:` (RFC 9530).",
+        "Capture-Provenance": "What is known beside the bytes: base64url of JSON, at most 4 KiB.",
+    },
+    problems=(
+        DigestMissing,
+        DigestMalformed,
+        DigestMismatch,
+        ProvenanceInvalid,
+        service.EmptyBody,
+        service.NotACapture,
+    ),
 )
 def keep_capture(call: Call[bytes]) -> Reply:
     """Keep a capture: 201 when it is new, 200 when the same bytes came before."""
@@ -27,20 +50,25 @@ def keep_capture(call: Call[bytes]) -> Reply:
     return Reply(view, status=201 if is_new else 200, headers={"Location": f"captures/{view.id}"})
 
 
-@routes.get("/v1/captures", scope=Scope.USER, response=CaptureList, query=("limit", "cursor"))
+@routes.get("/v1/captures", scope=Scope.USER, response=CaptureList, query=ListQuery)
 def list_captures(call: Call[None]) -> CaptureList:
     """List one's captures, newest first."""
-    limit, after = decode_limit(call.query.get("limit")), decode_cursor(call.query.get("cursor"))
-    return service.newest(call.caller.user_id, limit, after)
+    return service.newest(call.caller.user_id, call.query.limit, decode_cursor(call.query.cursor))
 
 
-@routes.get("/v1/captures/{capture_id}", scope=Scope.USER, response=CaptureView)
+@routes.get("/v1/captures/{capture_id}", scope=Scope.USER, response=CaptureView, parameters=_ONE)
 def get_capture(call: Call[None], capture_id: str) -> CaptureView:
     """Show a capture."""
     return service.find(call.caller.user_id, capture_id)
 
 
-@routes.get("/v1/captures/{capture_id}/raw", scope=Scope.USER, response=bytes)
+@routes.get(
+    "/v1/captures/{capture_id}/raw",
+    scope=Scope.USER,
+    response=bytes,
+    parameters=_ONE,
+    problems=(service.RawMissing, service.RawChanged),
+)
 def get_raw(call: Call[None], capture_id: str) -> bytes:
     """Give a capture's bytes, as they came."""
     return service.raw(call.caller.user_id, capture_id)

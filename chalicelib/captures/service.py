@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from chalicelib.call import Caller
 from chalicelib.captures import bucket, store
 from chalicelib.captures.cursor import encode_cursor
 from chalicelib.captures.items import CaptureItem
 from chalicelib.captures.model import BadPage, CaptureList, CaptureView, Provenance
 from chalicelib.errors import NotFound, Problem
-from chalicelib.web import Caller
 from smartdot import Inspection, NotACaptureError, inspect_capture
 
 MOST_BAD_PAGES_NAMED = 100

@@ -20,7 +20,7 @@ from chalicelib.captures.items import CaptureItem
 from chalicelib.metrics import service as metrics
 from chalicelib.metrics import store as metrics_store
 from chalicelib.settings import settings
-from chalicelib.web import Caller
+from chalicelib.call import Caller
 from local_cloud.cloud import LocalCloud
 from tests.api import PASSWORD
 from tests.chalicelib.wire import Died, Fault, Wire

@@ -13,7 +13,9 @@ from chalice.local import LocalGateway
 
 from chalicelib import web
 from chalicelib.errors import Problem
-from chalicelib.web import Call, Caller, Reply, Routes, Scope
+from chalicelib.call import Call, Caller, Reply
+from chalicelib.operation import Scope
+from chalicelib.web import Routes
 from tests.api import Api, Bowler
 
 PROJECT = Path(__file__).parents[2]
@@ -30,7 +32,7 @@ class Teapot(Problem):
 def gateway(monkeypatch: pytest.MonkeyPatch) -> LocalGateway:
     """An app of its own, with routes that fail in every way."""
     monkeypatch.setattr(web, "OPERATIONS", [])
-    routes = Routes("tests", lambda _: Caller("someone"))
+    routes = Routes("tests", lambda *_: Caller("someone"), "tests")
 
     @routes.get("/teapot", scope=Scope.PUBLIC, response=bytes)
     def teapot(_: Call[None]) -> bytes:
@@ -100,12 +102,12 @@ def test_chalices_own_refusals_are_problems_too(gateway: LocalGateway) -> None:
     status, headers, document = _ask(gateway, "POST", "/teapot")
     assert (status, document["status"]) == (405, 405)
     assert headers["Content-Type"] == "application/problem+json"
-    assert headers["Allow"] == "GET"
+    assert headers["Allow"] == "GET, HEAD"
 
 
 def test_a_route_without_a_scope_cannot_be_declared() -> None:
     """Deny by default: the scope is no optional part of a declaration."""
-    routes = Routes("tests", lambda _: Caller("someone"))
+    routes = Routes("tests", lambda *_: Caller("someone"), "tests")
     with pytest.raises(TypeError, match="scope"):
         routes.get("/open", response=dict)
 
