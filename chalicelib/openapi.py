@@ -163,20 +163,28 @@ def _request_body(operation: Operation, references: Mapping[Any, dict[str, Any]]
 
 
 def _answer(operation: Operation, status: int, references: Mapping[Any, dict[str, Any]]) -> dict[str, Any]:
-    kind = operation.answers[status]
+    kinds = operation.answer_types(status)
     headers = {"X-Request-Id": _header("What the request is called in the log.")}
     if operation.etag:
         headers["ETag"] = _header("The version of what is shown; send it as If-Match with a change.")
-    answer: dict[str, Any] = {"description": first_line(kind) or operation.summary, "headers": headers}
+    answer: dict[str, Any] = {"description": first_line(kinds[-1]) or operation.summary, "headers": headers}
+    content: dict[str, dict[str, Any]] = {}
+    for kind in kinds:
+        content.update(_content(kind, references))
+    if operation.answer_example is not None and status == operation.status:
+        content[JSON]["example"] = msgspec.to_builtins(operation.answer_example)
+    return {**answer, "content": content} if content else answer
+
+
+def _content(kind: Any, references: Mapping[Any, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return an answer's media type with its schema; a text is a media type itself, None is no content."""
+    if kind is None:
+        return {}
     if kind is bytes:
-        answer["content"] = {BINARY: {"schema": {"type": "string", "format": "binary"}}}
-    elif isinstance(kind, str):
-        answer["content"] = {kind: {"schema": {"type": "string"}}}
-    elif kind is not None:
-        answer["content"] = {JSON: {"schema": references[kind]}}
-        if operation.answer_example is not None and status == operation.status:
-            answer["content"][JSON]["example"] = msgspec.to_builtins(operation.answer_example)
-    return answer
+        return {BINARY: {"schema": {"type": "string", "format": "binary"}}}
+    if isinstance(kind, str):
+        return {kind: {"schema": {"type": "string"}}}
+    return {JSON: {"schema": references[kind]}}
 
 
 def _header(meaning: str) -> dict[str, Any]:
@@ -204,5 +212,8 @@ def _refusal(problems: list[type[Problem]]) -> dict[str, Any]:
 
 
 def _body_types(operations: list[Operation]) -> list[Any]:
-    kinds = [kind for operation in operations for kind in (operation.request, *operation.answers.values())]
+    answers = [
+        kind for operation in operations for status in operation.answers for kind in operation.answer_types(status)
+    ]
+    kinds = [*(operation.request for operation in operations), *answers]
     return [kind for kind in kinds if kind not in (None, bytes) and not isinstance(kind, str)]

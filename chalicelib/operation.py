@@ -50,7 +50,7 @@ class Operation:
         description: What else a caller must know.
         request: The type of the JSON body, `bytes` for a raw one, None for none.
         answers: What is answered when all went well: a msgspec type, `bytes`, or None for no body, by status. The first
-            one is what a view's value is answered with.
+            one is what a view's value is answered with. A tuple names several that one status may have.
         largest_bytes: The largest body.
         query: The type of the query parameters, a msgspec struct; None when there are none.
         parameters: The types of the path's parameters; a value that does not fit is answered like a missing thing.
@@ -97,7 +97,15 @@ class Operation:
     @property
     def is_binary(self) -> bool:
         """Whether the usual answer is raw bytes."""
-        return self.response is bytes
+        return bytes in _alternatives(self.response)
+
+    def answer_types(self, status: int) -> tuple[Any, ...]:
+        """Return the types that an answer of a status may have."""
+        return _alternatives(self.answers[status])
+
+
+def _alternatives(kind: Any) -> tuple[Any, ...]:
+    return kind if isinstance(kind, tuple) else (kind,)
 
 
 OPERATIONS: list[Operation] = []

@@ -1,8 +1,12 @@
 """Accounts over HTTP."""
 
-from chalicelib.accounts import service
+from chalicelib.accounts import bridges, service
 from chalicelib.accounts.model import (
+    BridgeIdentity,
+    BridgeList,
     BridgeView,
+    Heartbeat,
+    HeartbeatReply,
     NewBridge,
     PasswordGrant,
     RefreshGrant,
@@ -11,7 +15,7 @@ from chalicelib.accounts.model import (
     UserView,
 )
 from chalicelib.call import Call
-from chalicelib.operation import Scope
+from chalicelib.operation import ListQuery, Scope
 from chalicelib.web import Routes
 
 routes = Routes(__name__, service.authenticate, "accounts")
@@ -39,3 +43,21 @@ def refresh(call: Call[RefreshGrant]) -> TokenView:
 def add_bridge(call: Call[NewBridge]) -> BridgeView:
     """Make a bridge and show its credential, once."""
     return service.add_bridge(call.caller.user_id, call.body.name)
+
+
+@routes.get("/v1/bridges", scope=Scope.USER, response=BridgeList, query=ListQuery)
+def list_bridges(call: Call[None]) -> BridgeList:
+    """List one's bridges, each with its last heartbeat."""
+    return bridges.overview(call.caller.user_id, call.query.limit, bridges.decode_cursor(call.query.cursor))
+
+
+@routes.get("/v1/bridges/me", scope=Scope.BRIDGE, response=BridgeIdentity)
+def get_own_bridge(call: Call[None]) -> BridgeIdentity:
+    """Tell a bridge which one it is, and the server's time."""
+    return bridges.identify(call.caller)
+
+
+@routes.put("/v1/bridges/me/heartbeat", scope=Scope.BRIDGE, request=Heartbeat, response=HeartbeatReply)
+def put_heartbeat(call: Call[Heartbeat]) -> HeartbeatReply:
+    """Keep how a bridge says it is, in the place of what it said before."""
+    return bridges.note_heartbeat(call.caller, call.body)

@@ -2,7 +2,7 @@
 
 from chalicelib.accounts.service import authenticate
 from chalicelib.call import Call, Reply
-from chalicelib.captures import service
+from chalicelib.captures import service, uploads
 from chalicelib.captures.cursor import decode_cursor
 from chalicelib.captures.headers import (
     DigestMalformed,
@@ -12,8 +12,9 @@ from chalicelib.captures.headers import (
     check_digest,
     read_provenance,
 )
-from chalicelib.captures.model import CaptureId, CaptureList, CaptureView
+from chalicelib.captures.model import CaptureId, CaptureList, CaptureView, RawLink, UploadRequest, UploadTicket
 from chalicelib.operation import ListQuery, Scope
+from chalicelib.request import JSON
 from chalicelib.settings import LARGEST_INLINE_CAPTURE_BYTES
 from chalicelib.web import Routes
 
@@ -50,13 +51,27 @@ def keep_capture(call: Call[bytes]) -> Reply:
     return Reply(view, status=201 if is_new else 200, headers={"Location": f"captures/{view.id}"})
 
 
+@routes.post(
+    "/v1/captures/uploads",
+    scope=Scope.USER_OR_BRIDGE,
+    request=UploadRequest,
+    response=UploadTicket,
+    status=201,
+    also={200: CaptureView},
+)
+def request_upload(call: Call[UploadRequest]) -> Reply:
+    """Give leave to put a capture straight into S3: 201 with a ticket, or 200 with the capture when it is there."""
+    answer = uploads.request(call.caller, call.body)
+    return Reply(answer, status=201 if isinstance(answer, UploadTicket) else 200)
+
+
 @routes.get("/v1/captures", scope=Scope.USER, response=CaptureList, query=ListQuery)
 def list_captures(call: Call[None]) -> CaptureList:
     """List one's captures, newest first."""
     return service.newest(call.caller.user_id, call.query.limit, decode_cursor(call.query.cursor))
 
 
-@routes.get("/v1/captures/{capture_id}", scope=Scope.USER, response=CaptureView, parameters=_ONE)
+@routes.get("/v1/captures/{capture_id}", scope=Scope.USER_OR_BRIDGE, response=CaptureView, parameters=_ONE)
 def get_capture(call: Call[None], capture_id: str) -> CaptureView:
     """Show a capture."""
     return service.find(call.caller.user_id, capture_id)
@@ -65,10 +80,11 @@ def get_capture(call: Call[None], capture_id: str) -> CaptureView:
 @routes.get(
     "/v1/captures/{capture_id}/raw",
     scope=Scope.USER,
-    response=bytes,
+    response=(bytes, RawLink),
     parameters=_ONE,
     problems=(service.RawMissing, service.RawChanged),
 )
-def get_raw(call: Call[None], capture_id: str) -> bytes:
-    """Give a capture's bytes, as they came."""
-    return service.raw(call.caller.user_id, capture_id)
+def get_raw(call: Call[None], capture_id: str) -> Reply:
+    """Give a capture's bytes, as they came; above 4 MiB, where to fetch them."""
+    given = service.raw(call.caller.user_id, capture_id)
+    return Reply(given, headers={} if isinstance(given, bytes) else {"Content-Type": JSON})

@@ -12,8 +12,8 @@ from chalice.config import Config
 from chalice.local import LocalGateway
 
 from chalicelib import web
-from chalicelib.errors import Problem
 from chalicelib.call import Call, Caller, Reply
+from chalicelib.errors import Problem
 from chalicelib.operation import Scope
 from chalicelib.web import Routes
 from tests.api import Api, Bowler
