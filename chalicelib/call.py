@@ -1,16 +1,16 @@
 """What a view gets, and what it gives back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from chalicelib.errors import NotAuthenticated
 
 Body = TypeVar("Body")
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """Who sent the request, as its credential proves.
 
     Attributes:
@@ -24,8 +24,7 @@ class Caller:
     login_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Generic[Body]):
+class Call(msgspec.Struct, Generic[Body], frozen=True):
     """What a view gets.
 
     Attributes:
@@ -51,22 +50,27 @@ class Call(Generic[Body]):
         return self._caller
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """An answer with another status than the usual one, with headers, or with raw bytes.
 
     Attributes:
-        value: What the body is made of: a msgspec type for JSON, bytes as they are, None for no body.
+        value: What the body is made of: a msgspec type for JSON, bytes or `Text` as they are, None for no body.
         status: The HTTP status; None for the usual one.
         headers: Further headers.
     """
 
     value: Any
     status: int | None = None
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = {}
 
 
-class Html(str):
+class Text(str):
+    """Text that is sent as it is, as an answer's value; its media type is a header of the reply."""
+
+    __slots__ = ()
+
+
+class Html(Text):
     """A page for people, as an answer's value."""
 
     __slots__ = ()

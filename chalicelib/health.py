@@ -8,7 +8,11 @@ from chalicelib.web import Routes
 
 
 class Health(msgspec.Struct, frozen=True):
-    """The answer of `GET /v1/health`."""
+    """The answer of `GET /v1/health`.
+
+    Attributes:
+        status: `ok`.
+    """
 
     status: str
 

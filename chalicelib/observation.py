@@ -7,18 +7,34 @@ Source: "Embedded metric format specification", Amazon CloudWatch User Guide.
 
 import contextlib
 import contextvars
-import json
 import logging
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import msgspec
 
 from chalicelib.settings import settings
 
 NAMESPACE = "RevMetrix"
-_METRICS = (("duration_ms", "Milliseconds"), ("read_units", "Count"), ("write_units", "Count"), ("failed", "Count"))
+EVENT = "EVENT"
+"""Stands in the place of the HTTP method when a function handles an event."""
 _FIRST_ERROR_OF_OURS = 500
+_DONE = 200
+_DIRECTIVE = {
+    "Namespace": NAMESPACE,
+    "Dimensions": [["stage"], ["stage", "method", "route"]],
+    "Metrics": [
+        {"Name": "duration_ms", "Unit": "Milliseconds"},
+        {"Name": "read_units", "Unit": "Count"},
+        {"Name": "write_units", "Unit": "Count"},
+        {"Name": "failed", "Unit": "Count"},
+    ],
+}
+_ALL = logging.getLogger("chalicelib")
 _LOG = logging.getLogger("chalicelib.requests")
 _current: contextvars.ContextVar["Observation | None"] = contextvars.ContextVar("observation", default=None)
 
@@ -28,10 +44,10 @@ class Observation:
     """What is known of the request that is being answered.
 
     Attributes:
-        method: The HTTP method.
-        route: The path with its parameters' names.
+        method: The HTTP method, `EVENT` for an event.
+        route: The path with its parameters' names, or the function that handles the event.
         request_id: What the client, or API Gateway, calls this request.
-        status: The answer's status.
+        status: The answer's status; for an event 200 when it was handled.
         problem: The name of the problem that it was answered with.
         user_id: Who sent it, or the owner of the bridge.
         bridge_id: The bridge that sent it.
@@ -57,44 +73,67 @@ class Observation:
 
     def line(self, duration_ms: float) -> str:
         """Return the request's line."""
-        known = {
-            "level": "ERROR" if self.status >= _FIRST_ERROR_OF_OURS else "INFO",
+        is_failed = self.status >= _FIRST_ERROR_OF_OURS
+        told = {
+            "_aws": {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": [_DIRECTIVE]},
+            "stage": settings().stage,
+            "level": "ERROR" if is_failed else "INFO",
             "message": f"{self.method} {self.route} {self.status}",
             "request_id": self.request_id,
             "method": self.method,
             "route": self.route,
             "status": self.status,
-            "problem": self.problem,
-            "user_id": self.user_id,
-            "bridge_id": self.bridge_id,
+            **{name: value for name in ("problem", "user_id", "bridge_id") if (value := getattr(self, name))},
             **self.facts,
             "duration_ms": round(duration_ms, 3),
             "read_units": self.read_units,
             "write_units": self.write_units,
-            "failed": int(self.status >= _FIRST_ERROR_OF_OURS),
+            "failed": int(is_failed),
         }
-        directive = {
-            "Namespace": NAMESPACE,
-            "Dimensions": [["stage"], ["stage", "method", "route"]],
-            "Metrics": [{"Name": name, "Unit": unit} for name, unit in _METRICS],
-        }
-        told = {name: value for name, value in known.items() if value is not None}
-        aws = {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": [directive]}
-        return json.dumps({"_aws": aws, "stage": settings().stage, **told}, separators=(",", ":"))
+        return msgspec.json.encode(told).decode()
+
+
+class observe:  # noqa: N801 - it is used as a verb: `with observe(...)`
+    """Gives the observation of a request, and writes its line when the request was answered.
+
+    Args:
+        method: As in `Observation`.
+        route: The same.
+        request_id: The same.
+    """
+
+    # A class, for it stands around every request: a generator would cost three times as much.
+    __slots__ = ("_observation", "_started_s", "_token")
+
+    def __init__(self, method: str, route: str, request_id: str) -> None:
+        self._observation = Observation(method, route, request_id)
+
+    def __enter__(self) -> Observation:
+        self._token = _current.set(self._observation)
+        self._started_s = time.perf_counter()
+        return self._observation
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)
+        if _LOG.isEnabledFor(logging.INFO):
+            _LOG.info("%s", self._observation.line((time.perf_counter() - self._started_s) * 1000))
 
 
 @contextlib.contextmanager
-def observe(method: str, route: str, request_id: str) -> Iterator[Observation]:
-    """Give the observation of a request, and write its line when the request was answered."""
-    observation = Observation(method, route, request_id)
-    token = _current.set(observation)
-    started_s = time.perf_counter()
-    try:
-        yield observation
-    finally:
-        _current.reset(token)
-        if _LOG.isEnabledFor(logging.INFO):
-            _LOG.info("%s", observation.line((time.perf_counter() - started_s) * 1000))
+def observe_event(function: str, event_id: str) -> Iterator[Observation]:
+    """Give the observation of an event, such as a queue's message; an error is logged, and goes on to the caller.
+
+    Args:
+        function: The function that handles it.
+        event_id: What the queue calls it.
+    """
+    with observe(EVENT, function, event_id) as observation:
+        try:
+            yield observation
+        except Exception:
+            _ALL.exception("%s failed", function)
+            raise
+        observation.status = _DONE
 
 
 def current() -> Observation | None:
@@ -110,10 +149,43 @@ def note_capacity(read_units: float, write_units: float) -> None:
         observation.write_units += write_units
 
 
-def write_request_lines() -> None:
-    """Let the lines reach the log as they are: CloudWatch reads metrics only from a line that is nothing but JSON."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    _LOG.handlers = [handler]
-    _LOG.propagate = False
+class JsonLines(logging.Formatter):
+    """Writes each record as one line of JSON, its traceback included; a request's line is JSON already."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        if record.name == _LOG.name:
+            return record.getMessage()
+        observation = _current.get()
+        told: dict[str, Any] = {
+            "level": record.levelname,
+            "message": record.getMessage(),
+            "logger": record.name,
+            "time": datetime.fromtimestamp(record.created, UTC),
+        }
+        if observation is not None:
+            told |= {"request_id": observation.request_id, "route": observation.route}
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(told).decode()
+
+
+def write_lines(stream: TextIO | None = None) -> None:
+    """Write a line for every request and for whatever else the controller logs, and nothing but these lines.
+
+    Args:
+        stream: Where to, by default stdout. CloudWatch reads metrics only from a line that is nothing but JSON, so
+            Lambda's own handler, which puts a time before each, is not asked.
+    """
+    handler = logging.StreamHandler(sys.stdout if stream is None else stream)
+    handler.setFormatter(JsonLines())
+    _ALL.handlers = [handler]
+    _ALL.propagate = False
     _LOG.setLevel(logging.INFO)
+
+
+def write_no_lines() -> None:
+    """Undo `write_lines`."""
+    _ALL.handlers = []
+    _ALL.propagate = True
+    _LOG.setLevel(logging.NOTSET)

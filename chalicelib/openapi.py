@@ -35,6 +35,11 @@ _SECURITY: dict[Scope, list[dict[str, list[str]]]] = {
     Scope.BRIDGE: [{"bridgeCredential": []}],
     Scope.USER_OR_BRIDGE: [{"accessToken": []}, {"bridgeCredential": []}],
 }
+_ABOUT_ITSELF = ("health", "description")
+_PROBLEM_HEADERS = {
+    401: {"WWW-Authenticate": "`Bearer`; API Gateway renames it to x-amzn-Remapped-WWW-Authenticate."},
+    429: {"Retry-After": "Seconds after which another try may do."},
+}
 _SECURITY_SCHEMES = {
     "accessToken": {
         "type": "http",
@@ -68,10 +73,16 @@ def describe(operations: Iterable[Operation], *, title: str, version: str, descr
         "openapi": OPENAPI_VERSION,
         "info": {"title": title, "version": version, "description": description},
         "servers": [{"url": "."}],
-        "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in operations)],
+        "tags": [{"name": tag} for tag in _tags(operations)],
         "paths": paths,
         "components": {"schemas": schemas, "securitySchemes": _SECURITY_SCHEMES},
     }
+
+
+def _tags(operations: list[Operation]) -> list[str]:
+    """Return the domains in the order of their declaration, what is about the API itself last."""
+    tags = dict.fromkeys(operation.tag for operation in operations)
+    return sorted(tags, key=lambda tag: tag in _ABOUT_ITSELF)
 
 
 def problems_of(operation: Operation) -> list[type[Problem]]:
@@ -118,13 +129,14 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         for name in re.findall(r"{(\w+)}", operation.path)
     ]
     query = [] if operation.query is None else _query_parameters(operation.query)
-    headers = [
-        {"name": name, "in": "header", "schema": {"type": "string"}, "description": meaning}
-        for name, meaning in operation.headers.items()
-    ]
+    required = dict(operation.required_headers)
     if operation.if_match:
-        meaning = "The ETag of the version that is to be changed, or *."
-        headers.append({"name": "If-Match", "in": "header", "schema": {"type": "string"}, "description": meaning})
+        required["If-Match"] = "The ETag of the version that is to be changed, or *."
+    headers = [
+        {"name": name, "in": "header", "required": must, "schema": {"type": "string"}, "description": meaning}
+        for must, named in ((True, required), (False, operation.headers))
+        for name, meaning in named.items()
+    ]
     return path + query + headers
 
 
@@ -164,7 +176,7 @@ def _request_body(operation: Operation, references: Mapping[Any, dict[str, Any]]
 
 def _answer(operation: Operation, status: int, references: Mapping[Any, dict[str, Any]]) -> dict[str, Any]:
     kinds = operation.answer_types(status)
-    headers = {"X-Request-Id": _header("What the request is called in the log.")}
+    headers = {"X-Request-Id": _REQUEST_ID, **{name: _header(text) for name, text in operation.answer_headers.items()}}
     if operation.etag:
         headers["ETag"] = _header("The version of what is shown; send it as If-Match with a change.")
     answer: dict[str, Any] = {"description": first_line(kinds[-1]) or operation.summary, "headers": headers}
@@ -191,6 +203,9 @@ def _header(meaning: str) -> dict[str, Any]:
     return {"schema": {"type": "string"}, "description": meaning}
 
 
+_REQUEST_ID = _header("What the request is called in the log.")
+
+
 def _refusals(operation: Operation) -> dict[str, Any]:
     by_status: dict[str, list[type[Problem]]] = {}
     for problem in problems_of(operation):
@@ -204,9 +219,11 @@ def _refusal(problems: list[type[Problem]]) -> dict[str, Any]:
         name: {"value": {"type": TYPE_PREFIX + name, "title": title, "status": problems[0].status}}
         for name, title in titles.items()
     }
+    further = _PROBLEM_HEADERS.get(problems[0].status, {})
     schema = REFERENCE.format(name=ProblemDocument.__name__)
     return {
-        "description": "\n".join(f"`{name}`: {title}" for name, title in titles.items()),
+        "description": "\n\n".join(f"`{name}`: {title}" for name, title in titles.items()),
+        "headers": {"X-Request-Id": _REQUEST_ID, **{name: _header(text) for name, text in further.items()}},
         "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": schema}, "examples": examples}},
     }
 

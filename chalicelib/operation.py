@@ -54,9 +54,11 @@ class Operation:
         largest_bytes: The largest body.
         query: The type of the query parameters, a msgspec struct; None when there are none.
         parameters: The types of the path's parameters; a value that does not fit is answered like a missing thing.
-        headers: Request headers that the operation reads, with what they hold.
+        headers: Request headers that the operation reads when they are there, with what they hold.
+        required_headers: Request headers that the operation refuses to do without, with what they hold.
         problems: What it refuses for reasons of its own, beside what follows from the rest of the declaration.
         if_match: Whether a change names the version that it changes, in If-Match (RFC 9110 section 13.1.1).
+        answer_headers: Headers that good answers may carry beside those of all answers, with what they hold.
         etag: Whether the answer carries the version of what it shows.
         login_checked: Whether the login of an access token is looked up, so that one that has ended is refused at once.
         example: A request body as an example, a value of the request's type.
@@ -76,7 +78,9 @@ class Operation:
     query: type[msgspec.Struct] | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    required_headers: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[type[Problem], ...] = ()
+    answer_headers: Mapping[str, str] = field(default_factory=dict)
     if_match: bool = False
     etag: bool = False
     login_checked: bool = False

@@ -1,5 +1,6 @@
 """Reading a request: its credential, path, query and body, each checked before anything else looks at it."""
 
+import contextlib
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -145,8 +146,10 @@ def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
     try:
         return _decode_json(decoder, body)
     except msgspec.ValidationError as error:
-        # The first misfit ends the typed reading; what is no JSON further on is told as that.
-        _decode_json(_any_json, body)
+        # The first misfit ends the typed reading; what is no JSON further on is told as that. A number may be JSON and
+        # yet larger than any that is read.
+        with contextlib.suppress(msgspec.ValidationError):
+            _decode_json(_any_json, body)
         field = field_error(error)
         raise InvalidRequest(f"{field.path}: {field.detail}", errors=(field,)) from error
 

@@ -16,9 +16,11 @@ def component_schemas(kinds: Iterable[Any]) -> tuple[dict[Any, dict[str, Any]], 
     """Return a reference for each of some types, and the schemas that they lead to, by name."""
     wanted = list(dict.fromkeys(kinds))
     found, schemas = msgspec.json.schema_components(wanted, ref_template=REFERENCE)
-    by_name = {kind.__name__: kind for kind in _structs(wanted)}
-    for name, schema in schemas.items():
-        _describe_fields(schema, by_name.get(name))
+    for kind in _structs(wanted):
+        if kind.__name__ in schemas:
+            _describe_fields(schemas[kind.__name__], kind)
+            _mark_times(schemas[kind.__name__], kind)
+            _tell_defaults(schemas[kind.__name__], kind)
     return dict(zip(wanted, found, strict=True)), {name: _portable(schema) for name, schema in schemas.items()}
 
 
@@ -43,18 +45,63 @@ def _structs(kinds: Iterable[Any]) -> list[type[msgspec.Struct]]:
     return found
 
 
-def _describe_fields(schema: dict[str, Any], kind: type[msgspec.Struct] | None) -> None:
+def _describe_fields(schema: dict[str, Any], kind: type[msgspec.Struct]) -> None:
     """Put a docstring where a reader of the schema looks for it: the summary above, each attribute at its field."""
-    if kind is None:
-        return
     schema["description"] = first_line(kind)
     for name, meaning in attribute_meanings(kind).items():
         if name in schema.get("properties", {}):
             schema["properties"][name] = {**schema["properties"][name], "description": meaning}
 
 
-def attribute_meanings(kind: type) -> dict[str, str]:
-    """Return what a docstring says of each attribute (its Attributes section, in Google's style)."""
+def _tell_defaults(schema: dict[str, Any], kind: type[msgspec.Struct]) -> None:
+    """Say defaults in words, and require what an answer always has.
+
+    Generators of clients take a field with a default for one that must be sent, and one that is not required for one
+    that may be missing from an answer.
+    """
+    properties = schema.get("properties", {})
+    for field in properties.values():
+        default = field.pop("default", None)
+        if default not in (None, [], {}):
+            field["description"] = f"{field.get('description', '')} By default {default!r}.".strip()
+    config = kind.__struct_config__
+    # What is read refuses unknown fields; what is written does not.
+    if not config.forbid_unknown_fields and not config.omit_defaults:
+        unset = {field.encode_name for field in msgspec.structs.fields(kind) if field.default is msgspec.UNSET}
+        schema["required"] = [name for name in properties if name not in unset]
+
+
+def _mark_times(schema: dict[str, Any], kind: type[msgspec.Struct]) -> None:
+    """Name the format of a struct's times, which msgspec leaves out where a time without a zone may stand as well."""
+    for field in msgspec.inspect.type_info(kind).fields:  # type: ignore[attr-defined] # a struct's
+        if field.encode_name in schema.get("properties", {}):
+            _mark_time(schema["properties"][field.encode_name], field.type)
+
+
+def _mark_time(schema: dict[str, Any], info: msgspec.inspect.Type) -> None:
+    if isinstance(info, msgspec.inspect.DateTimeType):
+        schema["format"] = "date-time"
+    elif isinstance(info, msgspec.inspect.UnionType):
+        for inner in info.types:
+            for choice in schema.get("anyOf", []):
+                if isinstance(inner, msgspec.inspect.DateTimeType) and choice.get("type") == "string":
+                    choice["format"] = "date-time"
+    elif (item := getattr(info, "item_type", None)) is not None and isinstance(schema.get("items"), dict):
+        _mark_time(schema["items"], item)
+
+
+def attribute_meanings(kind: type[msgspec.Struct]) -> dict[str, str]:
+    """Return what the docstrings of a type and those it extends say of each field, by its name in JSON."""
+    meanings: dict[str, str] = {}
+    for each in reversed(kind.__mro__):
+        if issubclass(each, msgspec.Struct) and each is not msgspec.Struct:
+            meanings |= _own_meanings(each)
+    encoded = dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
+    return {encoded.get(name, name): meaning for name, meaning in meanings.items()}
+
+
+def _own_meanings(kind: type) -> dict[str, str]:
+    """Return what the Attributes section of a docstring says."""
     meanings: dict[str, str] = {}
     name = ""
     for line in (kind.__doc__ or "").partition("Attributes:")[2].splitlines():

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from chalice.app import Blueprint, Request, Response
 
-from chalicelib.call import Call, Caller, Html, Reply
+from chalicelib.call import Call, Caller, Html, Reply, Text
 from chalicelib.errors import PROBLEM_MEDIA_TYPE, InternalProblem, NotPermitted, Problem, ProblemDocument
 from chalicelib.observation import Observation, observe
 from chalicelib.operation import OPERATIONS, Operation, Scope
@@ -199,7 +199,7 @@ class _Endpoint:
             # Chalice writes `null` for None; an empty text is no content.
             return Response("", headers=headers, status_code=status)
         headers.setdefault("Content-Type", _media_type(reply.value))
-        body = reply.value if isinstance(reply.value, bytes | Html) else msgspec.json.encode(reply.value).decode()
+        body = reply.value if isinstance(reply.value, bytes | Text) else msgspec.json.encode(reply.value).decode()
         return Response(body, headers=headers, status_code=status)
 
 
@@ -231,4 +231,5 @@ def problems_everywhere(event: Any, get_response: Callable[[Any], Response]) -> 
     body = response.body if isinstance(response.body, dict) else {}
     title = str(body.get("Message") or "The request could not be answered.")
     headers = {name: value for name, value in response.headers.items() if name.lower() != "content-type"}
+    headers["X-Request-Id"] = request_id(event)
     return _document_response(ProblemDocument("about:blank", title, response.status_code), headers)

@@ -31,8 +31,9 @@ from chalice.local import (
 
 from local_cloud.calls import Reply
 from local_cloud.connections import STALLED_CLIENT_TIMEOUT_S, StoppableServer, send_reply
-from local_cloud.framing import BodyRefusedError, ClientGoneError, read_body
+from local_cloud.framing import BodyRefusedError, ClientGoneError, read_body, require_fields
 from local_cloud.routing import RouteMatcher, decoded
+from local_cloud.tls import TlsEnd
 
 LARGEST_BODY_BYTES = 10 * 1024 * 1024
 """API Gateway: payload size."""
@@ -63,14 +64,17 @@ class ApiServer(StoppableServer):
         listener: What `connections.listen` returned.
         app: The app, inside `serving`.
         access_log: Whether each request gives a line on stderr: method, path, status, milliseconds.
+        tls: The server's end of TLS; None serves plain HTTP.
     """
 
-    def __init__(self, listener: socket.socket, app: Chalice, *, access_log: bool = True) -> None:
+    def __init__(
+        self, listener: socket.socket, app: Chalice, *, access_log: bool = True, tls: TlsEnd | None = None
+    ) -> None:
         config = Config.create(
             chalice_stage="local", lambda_timeout=FUNCTION_TIMEOUT_S, lambda_memory_size=FUNCTION_MEMORY_MB
         )
         handler = functools.partial(ApiRequestHandler, access_log, app, config)
-        super().__init__(listener, handler)
+        super().__init__(listener, handler, tls)
 
 
 class _PerThread(LocalChalice):
@@ -141,6 +145,7 @@ class ApiRequestHandler(ChaliceRequestHandler):
 
     disable_nagle_algorithm = True
     timeout = STALLED_CLIENT_TIMEOUT_S
+    request_version: str
 
     def __init__(self, access_log: bool, app: Chalice, config: Config, *connection: Any) -> None:  # noqa: FBT001 - see ApiServer
         self._access_log = access_log
@@ -162,7 +167,11 @@ class ApiRequestHandler(ChaliceRequestHandler):
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle  # noqa: N815 - http.server's
 
     def _reply(self) -> Reply:
+        if self.request_version == self.default_request_version:
+            self.request_version = self.protocol_version
+            return problem(505, "HTTP/0.9 is not spoken here.")
         try:
+            require_fields(self.headers)
             body = read_body(self.headers, self.rfile, LARGEST_BODY_BYTES, DRAIN_BYTES)
         except BodyRefusedError as error:
             self.close_connection = self.close_connection or not error.readable
@@ -195,6 +204,8 @@ class ApiRequestHandler(ChaliceRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer a request that http.server itself cannot read, in the form of all other refusals."""
         self.close_connection = True
+        # It takes what it cannot read for HTTP/0.9, whose answers have no head.
+        self.request_version = self.protocol_version
         send_reply(self, problem(code, explain or message or "The request cannot be read."))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is http.server's

@@ -62,6 +62,7 @@ class ResourceMaker:
             "AWS::SQS::QueuePolicy": self._queue_policy,
             "AWS::SecretsManager::Secret": self._secret,
             "AWS::CloudWatch::Alarm": self._alarm,
+            "AWS::SES::EmailIdentity": self._email_identity,
         }
 
     def make_all(self, template: Template) -> Mapping[str, Made]:
@@ -107,6 +108,7 @@ class ResourceMaker:
             "PublicAccessBlockConfiguration": _set_public_access_block,
             "BucketEncryption": _set_encryption,
             "NotificationConfiguration": _set_notifications,
+            "LifecycleConfiguration": _set_lifecycle,
         }
         known_only(properties, ("BucketName", *settings), resource.logical_id)
         s3 = self._client("s3")
@@ -161,6 +163,11 @@ class ResourceMaker:
         arn = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]["AlarmArn"]
         return Made(name, {"Arn": arn})
 
+    def _email_identity(self, resource: Resource, properties: Properties) -> Made:
+        known_only(properties, ("EmailIdentity",), resource.logical_id)
+        self._client("sesv2").create_email_identity(EmailIdentity=properties["EmailIdentity"])
+        return Made(properties["EmailIdentity"])
+
 
 def _attribute(value: Any) -> str:
     """Return a queue's property as the text that SQS takes."""
@@ -187,6 +194,21 @@ def _set_encryption(s3: Any, bucket: str, value: Any) -> None:
         for rule in value["ServerSideEncryptionConfiguration"]
     ]
     s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": rules})
+
+
+def _set_lifecycle(s3: Any, bucket: str, value: Any) -> None:
+    known_only(value, ("Rules",), "LifecycleConfiguration")
+    rules = []
+    for rule in value["Rules"]:
+        known = ("Id", "Status", "Prefix", "ExpirationInDays", "AbortIncompleteMultipartUpload")
+        known_only(rule, known, "LifecycleConfiguration")
+        made = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}}
+        if days := rule.get("ExpirationInDays"):
+            made["Expiration"] = {"Days": days}
+        if abort := rule.get("AbortIncompleteMultipartUpload"):
+            made["AbortIncompleteMultipartUpload"] = abort
+        rules.append(made)
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
 
 
 def _set_notifications(s3: Any, bucket: str, value: Any) -> None:

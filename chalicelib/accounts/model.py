@@ -1,7 +1,7 @@
-"""What accounts is asked and what it answers."""
+"""What accounts is asked about tokens and bridges, and what it answers."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -16,38 +16,27 @@ NewPassword = Annotated[str, msgspec.Meta(min_length=8, max_length=1024)]
 SentPassword = Annotated[str, msgspec.Meta(max_length=1024)]
 
 
-class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST /v1/users`.
+class PasswordGrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /v1/tokens`.
 
     Attributes:
-        username: 1 to 64 characters, no control characters, no space at either end; unique however it is capitalised.
-        email: An address.
-        password: 8 to 1,024 characters, any of Unicode.
+        username: The username, however it is capitalised.
+        password: The password.
+        refresh_token: A refresh token that this client had before, also an expired one or one of a login that has
+            ended: while others try wrong passwords for this username, a client that is known by it is not held up.
     """
-
-    username: Username
-    email: Email
-    password: NewPassword
-
-
-class UserView(msgspec.Struct, frozen=True):
-    """A user as the API shows it."""
-
-    id: str
-    username: str
-    email: str
-    created_at: datetime
-
-
-class PasswordGrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST /v1/tokens`."""
 
     username: Annotated[str, msgspec.Meta(max_length=256)]
     password: SentPassword
+    refresh_token: Annotated[str, msgspec.Meta(max_length=256)] | None = None
 
 
 class RefreshGrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST /v1/tokens/refresh`."""
+    """The body of `POST /v1/tokens/refresh`.
+
+    Attributes:
+        refresh_token: The one that the login gave last.
+    """
 
     refresh_token: Annotated[str, msgspec.Meta(max_length=256)]
 
@@ -68,31 +57,55 @@ class TokenView(msgspec.Struct, frozen=True):
     expires_in: int
 
 
+BridgeName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
+BridgeKind = Literal["personal", "lane"]
+"""Whether a bridge reads its owner's devices alone, or those of whoever bowls where it stands."""
+
+
 class NewBridge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /v1/bridges`.
 
     Attributes:
         name: What its owner calls it.
+        kind: `personal`: it reads its owner's devices; `lane`: those of whoever bowls where it stands.
     """
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")] = "bridge"
+    name: BridgeName = "bridge"
+    kind: BridgeKind = "personal"
 
 
 class BridgeView(msgspec.Struct, frozen=True):
-    """A new bridge; its credential is shown this once and kept as a hash only."""
+    """A new bridge; its credential is shown this once and kept as a hash only.
+
+    Attributes:
+        id: The bridge.
+        name: What its owner calls it.
+        created_at: When it was made.
+        credential: What it sends as Bearer.
+        kind: `personal` or `lane`.
+    """
 
     id: str
     name: str
     created_at: datetime
     credential: str
+    kind: BridgeKind
 
 
 class BridgeIdentity(msgspec.Struct, frozen=True):
-    """The answer of `GET /v1/bridges/me`: which bridge holds this credential, and the server's clock."""
+    """The answer of `GET /v1/bridges/me`: which bridge holds this credential, and the server's clock.
+
+    Attributes:
+        id: The bridge.
+        name: What its owner calls it.
+        server_time: The server's clock.
+        kind: `personal` or `lane`.
+    """
 
     id: str
     name: str
     server_time: datetime
+    kind: BridgeKind
 
 
 class SeenDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,7 +155,17 @@ class HeartbeatReply(msgspec.Struct, frozen=True):
 
 
 class ReceivedHeartbeat(msgspec.Struct, frozen=True):
-    """A heartbeat as it was sent, and when it was received by the server's clock."""
+    """A heartbeat as it was sent, and when it was received by the server's clock.
+
+    Attributes:
+        version: The version of the bridge's program.
+        captures_waiting: Captures that it holds and the cloud has not confirmed.
+        bytes_waiting: How many bytes those have.
+        captures_quarantined: Captures that were refused and wait for a person.
+        sent_at: When it was sent, by the bridge's clock.
+        device: The device that it saw last; null when it has seen none.
+        received_at: When it was received, by the server's clock.
+    """
 
     version: str
     captures_waiting: int
@@ -162,6 +185,7 @@ class BridgeStatus(msgspec.Struct, frozen=True):
         created_at: When it was made.
         last_heartbeat: The last one; null before the first.
         is_silent: Whether there was none for 15 minutes, or for as long since it was made.
+        kind: `personal` or `lane`.
     """
 
     id: str
@@ -169,6 +193,7 @@ class BridgeStatus(msgspec.Struct, frozen=True):
     created_at: datetime
     last_heartbeat: ReceivedHeartbeat | None
     is_silent: bool
+    kind: BridgeKind
 
 
 class BridgeList(msgspec.Struct, frozen=True):

@@ -2,15 +2,17 @@
 
 import time
 import uuid
+from typing import Any
 
 import msgspec
 
+from chalicelib import queue
 from chalicelib.call import Caller
-from chalicelib.captures import bucket, queue, store
+from chalicelib.captures import bucket, inbox, ownership, store
 from chalicelib.captures.headers import check_claim
 from chalicelib.captures.items import TicketItem
 from chalicelib.captures.model import LARGEST_CAPTURE_BYTES, REJECTED, CaptureView, UploadRequest, UploadTicket
-from chalicelib.captures.rows import pending_view, view_of
+from chalicelib.captures.rows import pending_view, place_of, view_of
 from chalicelib.errors import TooLarge
 
 KEPT_S = 30 * 24 * 3600
@@ -20,7 +22,8 @@ KEPT_S = 30 * 24 * 3600
 def request(caller: Caller, wanted: UploadRequest) -> CaptureView | UploadTicket:
     """Return the capture when it is there in any state but rejected, else leave to send it.
 
-    Asked again while a ticket is open, it gives another one; only one object can come of both.
+    Asked again while a ticket is open, it gives another one; only one object can come of both. Where a bridge's capture
+    goes is decided here, by the device that the bridge names.
 
     Raises:
         TooLarge: The capture is larger than any that is kept.
@@ -29,36 +32,59 @@ def request(caller: Caller, wanted: UploadRequest) -> CaptureView | UploadTicket
     if wanted.size_bytes > LARGEST_CAPTURE_BYTES:
         raise TooLarge(f"The capture has {wanted.size_bytes} bytes; at most {LARGEST_CAPTURE_BYTES} are kept.")
     check_claim(wanted.provenance)
-    row = store.find(caller.user_id, wanted.sha256)
+    if caller.bridge_id is not None:
+        return _request_of_bridge(caller, wanted)
+    return _request(_ticket(caller.user_id, wanted), wanted)
+
+
+def _request_of_bridge(caller: Caller, wanted: UploadRequest) -> CaptureView | UploadTicket:
+    there = ownership.brought_before(caller, wanted.sha256)
+    if there is not None:
+        inbox.settle(there)
+        return ownership.seen_by(caller, view_of(there))
+    claim: dict[str, Any] = msgspec.to_builtins(wanted.provenance) or {}
+    address = ownership.address(caller, claim.get("device"), claim)
+    ownership.note(caller, wanted.sha256, address.place)
+    ticket = _ticket(address.place, wanted)
+    ticket.bridge_id, ticket.brought_by, ticket.bridge_kind = caller.bridge_id, caller.user_id, address.bridge_kind
+    answer = _request(ticket, wanted)
+    return ownership.seen_by(caller, answer) if isinstance(answer, CaptureView) else answer
+
+
+def _request(ticket: TicketItem, wanted: UploadRequest) -> CaptureView | UploadTicket:
+    place = place_of(ticket)
+    row = store.find(place, wanted.sha256)
     if row is not None and row.state != REJECTED:
         return view_of(row)
-    key = bucket.object_key(caller.user_id, wanted.sha256)
-    return _look_again(caller, wanted, key) if bucket.is_there(key) else _new_ticket(caller, wanted, key)
+    key = bucket.object_key(place, wanted.sha256)
+    return _look_again(ticket, key) if bucket.is_there(key) else _new_ticket(ticket, wanted, key)
 
 
-def _look_again(caller: Caller, wanted: UploadRequest, key: str) -> CaptureView:
+def _look_again(ticket: TicketItem, key: str) -> CaptureView:
     """Let an object be looked at that has no row: S3 told of it once, perhaps before there was a ticket."""
-    ticket = _ticket(caller, wanted, time.time())
+    _open_until(ticket, time.time())
     store.put_ticket(ticket)
     queue.announce(key)
     return pending_view(ticket)
 
 
-def _new_ticket(caller: Caller, wanted: UploadRequest, key: str) -> UploadTicket:
+def _new_ticket(ticket: TicketItem, wanted: UploadRequest, key: str) -> UploadTicket:
     put = bucket.presign_put(key, wanted.size_bytes, wanted.sha256)
+    _open_until(ticket, put.expires_at.timestamp())
     # The item comes before the leave is given, so that no object arrives of which nothing is known.
-    store.put_ticket(_ticket(caller, wanted, put.expires_at.timestamp()))
+    store.put_ticket(ticket)
     return UploadTicket(wanted.sha256, "PUT", put.url, put.headers, put.expires_at)
 
 
-def _ticket(caller: Caller, wanted: UploadRequest, open_until_s: float) -> TicketItem:
+def _open_until(ticket: TicketItem, time_s: float) -> None:
+    ticket.open_until, ticket.expires_at = int(time_s), int(time_s) + KEPT_S
+
+
+def _ticket(place: str, wanted: UploadRequest) -> TicketItem:
     return TicketItem(
-        store.partition(caller.user_id),
+        store.partition(place),
         TicketItem.SK_PREFIX + wanted.sha256,
         ticket_id=str(uuid.uuid4()),
         size_bytes=wanted.size_bytes,
         provenance=msgspec.to_builtins(wanted.provenance),
-        bridge_id=caller.bridge_id,
-        open_until=int(open_until_s),
-        expires_at=int(open_until_s) + KEPT_S,
     )

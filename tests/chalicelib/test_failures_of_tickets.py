@@ -1,7 +1,6 @@
 """The same promises for uploads by ticket and for bridges: a failure before and after every call to AWS."""
 
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,6 @@ import msgspec
 import pytest
 
 from chalicelib.accounts import bridges
-from chalicelib.accounts import service as accounts
 from chalicelib.accounts.model import Heartbeat
 from chalicelib.call import Caller
 from chalicelib.captures import bucket, service, store
@@ -18,6 +16,7 @@ from chalicelib.metrics import service as metrics
 from chalicelib.metrics import store as metrics_store
 from local_cloud.cloud import LocalCloud
 from tests.chalicelib.faults import FAULTS, Operation, try_every_call
+from tests.chalicelib.people import new_user_id
 from tests.chalicelib.tickets import Account, new_capture, sha256_of, without_events
 from tests.chalicelib.wire import Fault, Wire
 
@@ -124,8 +123,8 @@ def _check_pending(_: Given, shown: CaptureView) -> None:
 
 
 def _bridge() -> Caller:
-    user_id = str(uuid.uuid4())
-    return Caller(user_id=user_id, bridge_id=accounts.add_bridge(user_id, "lane 7").id)
+    user_id = new_user_id()
+    return Caller(user_id=user_id, bridge_id=bridges.add_bridge(user_id, "lane 7").id)
 
 
 def _check_heard(caller: Caller, _: Any) -> None:

@@ -44,6 +44,7 @@ def _show(bowler: Bowler, data: bytes) -> dict[str, Any]:
 
 def test_a_large_capture_comes_by_ticket(cloud: LocalCloud, bowler: Bowler, bridge: Bowler, large: bytes) -> None:
     """A bridge asks, puts and sees its capture verified; its owner lists it and fetches the bytes straight from S3."""
+    assert bowler("POST", "/v1/devices", json={"serial": "SD-FAST"}).status == 201
     claim = {"device": "SD-FAST", "clock": {"drift_ppm": 12.5}}
     asked = ask(bridge, large, provenance=claim)
     assert asked.status == 201

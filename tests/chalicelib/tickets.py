@@ -16,6 +16,7 @@ from chalicelib.captures.model import Provenance, UploadRequest, UploadTicket
 from chalicelib.settings import settings
 from smartdot import FirstPage, MemoryImage, RecordHeader, RecordWriter, SampleType, Sensor, SensorKind, Version
 from tests.api import Answer, Bowler
+from tests.chalicelib.people import new_user_id
 from tests.throws import Throw
 
 CLAIM = Provenance(device="SD-7", record=41)
@@ -59,10 +60,10 @@ def put(ticket: Any, data: bytes) -> int:
 
 
 class Account:
-    """An account without a user: the service as the API and the algorithm unit use it, with no event of its own."""
+    """An account whose user does nothing: the service as API and algorithm unit use it, with no event of its own."""
 
     def __init__(self) -> None:
-        self.caller = Caller(user_id=str(uuid.uuid4()), bridge_id="bridge-1")
+        self.caller = Caller(user_id=new_user_id(), login_id="login")
         self.user_id = self.caller.user_id
 
     def ask(self, data: bytes, provenance: Provenance | None = CLAIM) -> Any:

@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import threading
-import uuid
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from chalicelib.metrics import store
 from chalicelib.secrets import signing_keys
 from local_cloud.cloud import LocalCloud
 from tests.api import PASSWORD, upload_headers
+from tests.chalicelib.people import new_user_id
 from tests.throws import Throw
 
 PROJECT = Path(__file__).parents[2]
@@ -83,7 +83,7 @@ def test_no_secret_is_in_the_zip(unpacked: Path, cloud: LocalCloud) -> None:
 
 
 def test_the_template_has_functions_and_resources(package: Path) -> None:
-    """One template holds both functions, each with a role of its own, and every resource of infra/resources.yaml."""
+    """One template holds all functions, each with a role of its own, and every resource of infra/resources.yaml."""
     template = yaml.safe_load((package / "sam.yaml").read_text())
     ours = yaml.safe_load((PROJECT / "infra/resources.yaml").read_text())
     assert set(ours["Resources"]) <= set(template["Resources"])
@@ -92,9 +92,9 @@ def test_the_template_has_functions_and_resources(package: Path) -> None:
         for name, resource in template["Resources"].items()
         if resource["Type"] == "AWS::Serverless::Function"
     }
-    assert set(functions) == {"APIHandler", "ProcessCapture"}
+    assert set(functions) == {"APIHandler", "ProcessCapture", "RunJob"}
     assert functions["APIHandler"]["MemorySize"] >= 512
-    assert len({json.dumps(properties["Role"]) for properties in functions.values()}) == 2
+    assert len({json.dumps(properties["Role"]) for properties in functions.values()}) == 3
     assert set(ours["Parameters"]) <= set(template["Parameters"])
     assert template["Conditions"] == ours["Conditions"]
 
@@ -113,17 +113,23 @@ def test_what_needs_the_queue_is_made_after_it(package: Path) -> None:
     resources = yaml.safe_load((package / "sam.yaml").read_text())["Resources"]
     assert resources["RawBucket"]["DependsOn"] == "ProcessingQueuePolicy"
     assert resources["ProcessCapture"]["DependsOn"] == "ProcessingQueue"
+    assert resources["RunJob"]["DependsOn"] == "JobsQueue"
 
 
 def test_the_functions_may_do_what_they_need_and_no_more() -> None:
-    """No policy has a star for an action; only the one that rejects uploads can remove raw objects, and no versions."""
+    """No policy has a star for an action; one function takes rejected uploads out, one removes versions for good."""
+    may_remove = {
+        "policy-prod-process-capture.json": {"s3:DeleteObject"},
+        # The plain one is for exports alone (tests/chalicelib/test_job_policy.py).
+        "policy-prod-run-job.json": {"s3:DeleteObject", "s3:DeleteObjectVersion"},
+    }
     for path in (PROJECT / ".chalice").glob("policy-prod*.json"):
         statements = json.loads(path.read_text())["Statement"]
         actions = {action for statement in statements for action in statement["Action"]}
         assert actions
         assert not any("*" in action for action in actions)
         removing = {action for action in actions if action.startswith("s3:Delete")}
-        assert removing == ({"s3:DeleteObject"} if path.name == "policy-prod-process-capture.json" else set())
+        assert removing == may_remove.get(path.name, set())
         assert all(statement["Resource"] != "*" for statement in statements)
 
 
@@ -270,7 +276,7 @@ def test_the_package_runs_as_lambda_runs_it(functions: tuple[Function, Function]
 def test_the_packaged_worker_computes_metrics(functions: tuple[Function, Function], cloud: LocalCloud) -> None:
     """Under Lambda's runtime the built zip takes a queue's message and writes the metrics of the object it names."""
     _, worker = functions
-    user_id, data = str(uuid.uuid4()), Throw().capture()
+    user_id, data = new_user_id(), Throw().capture()
     sha256 = hashlib.sha256(data).hexdigest()
     key = bucket.object_key(user_id, sha256)
     bucket.put_once(key, data, sha256)

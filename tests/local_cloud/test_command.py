@@ -151,7 +151,7 @@ def test_without_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     """The commands that there are stand in the usage when none is given."""
     with pytest.raises(SystemExit, match="2"):
         main([])
-    assert "{demo,serve,aws}" in capsys.readouterr().err
+    assert "{demo,serve,aws,grant-admin}" in capsys.readouterr().err
 
 
 def test_nobody_imports_the_local_cloud() -> None:

@@ -32,9 +32,10 @@ def read_table(aws: AwsOnPort, properties: dict[str, Any]) -> dict[str, Any]:
     time_to_live = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     if time_to_live["TimeToLiveStatus"] == "ENABLED":
         found["TimeToLiveSpecification"] = {"AttributeName": time_to_live["AttributeName"], "Enabled": True}
-    if indexes := table["LocalSecondaryIndexes"]:
-        kept = ("IndexName", "KeySchema", "Projection")
-        found["LocalSecondaryIndexes"] = [{name: index[name] for name in kept} for index in indexes]
+    kept = ("IndexName", "KeySchema", "Projection")
+    for kind in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
+        if indexes := table.get(kind):
+            found[kind] = [{name: index[name] for name in kept} for index in indexes]
     return found
 
 
@@ -43,15 +44,39 @@ def read_bucket(aws: AwsOnPort, properties: dict[str, Any]) -> dict[str, Any]:
     client, name = aws.client("s3"), {"Bucket": properties["BucketName"]}
     rules = client.get_bucket_encryption(**name)["ServerSideEncryptionConfiguration"]["Rules"]
     by_default = [{"ServerSideEncryptionByDefault": rule["ApplyServerSideEncryptionByDefault"]} for rule in rules]
-    queues = client.get_bucket_notification_configuration(**name)["QueueConfigurations"]
-    notifications = [{"Event": event, "Queue": queue["QueueArn"]} for queue in queues for event in queue["Events"]]
-    return {
-        "BucketName": client.list_buckets()["Buckets"][0]["Name"],
-        "VersioningConfiguration": {"Status": client.get_bucket_versioning(**name)["Status"]},
+    names = [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]
+    found = {
+        "BucketName": name["Bucket"] if name["Bucket"] in names else None,
         "PublicAccessBlockConfiguration": client.get_public_access_block(**name)["PublicAccessBlockConfiguration"],
         "BucketEncryption": {"ServerSideEncryptionConfiguration": by_default},
-        "NotificationConfiguration": {"QueueConfigurations": notifications},
     }
+    if versioning := client.get_bucket_versioning(**name).get("Status"):
+        found["VersioningConfiguration"] = {"Status": versioning}
+    if queues := client.get_bucket_notification_configuration(**name).get("QueueConfigurations"):
+        notifications = [{"Event": event, "Queue": queue["QueueArn"]} for queue in queues for event in queue["Events"]]
+        found["NotificationConfiguration"] = {"QueueConfigurations": notifications}
+    if rules := _lifecycle_rules(client, name):
+        found["LifecycleConfiguration"] = {"Rules": rules}
+    return found
+
+
+def _lifecycle_rules(client: Any, name: dict[str, str]) -> list[dict[str, Any]]:
+    try:
+        rules = client.get_bucket_lifecycle_configuration(**name)["Rules"]
+    except client.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchLifecycleConfiguration":
+            raise
+        return []
+    return [
+        {
+            "Id": rule["ID"],
+            "Status": rule["Status"],
+            "Prefix": rule["Filter"].get("Prefix", ""),
+            "ExpirationInDays": rule["Expiration"]["Days"],
+            "AbortIncompleteMultipartUpload": rule["AbortIncompleteMultipartUpload"],
+        }
+        for rule in rules
+    ]
 
 
 def read_bucket_policy(aws: AwsOnPort, properties: dict[str, Any]) -> dict[str, Any]:
@@ -105,9 +130,16 @@ def read_secret(aws: AwsOnPort, properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_alarm(aws: AwsOnPort, properties: dict[str, Any]) -> dict[str, Any]:
-    """Read the alarm."""
-    alarm = aws.client("cloudwatch").describe_alarms()["MetricAlarms"][0]
+    """Read the alarm of a queue."""
+    alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    (alarm,) = (alarm for alarm in alarms if alarm["Dimensions"] == properties["Dimensions"])
     return {name: alarm.get(name) for name in properties}
+
+
+def read_email_identity(aws: AwsOnPort, properties: dict[str, Any]) -> dict[str, Any]:
+    """Read an address that mails may come from."""
+    (identity,) = aws.client("sesv2").list_email_identities()["EmailIdentities"]
+    return {"EmailIdentity": identity["IdentityName"]} if properties else {}
 
 
 READERS: dict[str, Reader] = {
@@ -118,6 +150,7 @@ READERS: dict[str, Reader] = {
     "AWS::SQS::QueuePolicy": read_queue_policy,
     "AWS::SecretsManager::Secret": read_secret,
     "AWS::CloudWatch::Alarm": read_alarm,
+    "AWS::SES::EmailIdentity": read_email_identity,
 }
 
 
@@ -135,10 +168,11 @@ def test_state_is_what_the_template_says(made_aws: AwsOnPort) -> None:
 def test_names_of_the_stage(made_aws: AwsOnPort) -> None:
     """The resources carry the names that the app's settings expect in the stage `local`."""
     tables = made_aws.client("dynamodb").list_tables()["TableNames"]
-    assert tables == ["revmetrix-local-accounts", "revmetrix-local-captures"]
-    assert made_aws.client("s3").list_buckets()["Buckets"][0]["Name"] == "revmetrix-local-raw"
+    assert tables == ["revmetrix-local-accounts", "revmetrix-local-audit", "revmetrix-local-captures"]
+    buckets = {bucket["Name"] for bucket in made_aws.client("s3").list_buckets()["Buckets"]}
+    assert buckets == {"revmetrix-local-raw", "revmetrix-local-raw-exports"}
     queues = made_aws.client("sqs").list_queues()["QueueUrls"]
-    assert "revmetrix-local-processing" in {url.rpartition("/")[2] for url in queues}
+    assert {"revmetrix-local-processing", "revmetrix-local-jobs"} <= {url.rpartition("/")[2] for url in queues}
 
 
 def make(folder: Path, resources: dict[str, Any], **sections: Any) -> dict[str, Made]:
@@ -169,7 +203,7 @@ def bucket(**properties: Any) -> dict[str, Any]:
         ({"A": {"DependsOn": "B", "Properties": {}}, "B": queue()}, "A has no Type"),
         ({"A": {**queue(), "DeletionPolicy": "Snapshot"}}, "A: .*DeletionPolicy Snapshot"),
         ({"A": queue(QueueName={"Fn::If": ["Never", "a", "b"]})}, "Never is no condition"),
-        ({"A": bucket(LifecycleConfiguration={})}, "A: .* LifecycleConfiguration"),
+        ({"A": bucket(LifecycleConfiguration={"Rules": [{"Id": "a", "Colour": "blue"}]})}, "Lifecycle.*Colour"),
         ({"A": bucket(NotificationConfiguration={"TopicConfigurations": []})}, "TopicConfigurations"),
         ({"A": bucket(VersioningConfiguration={"Status": "Enabled", "Colour": "blue"})}, "A: .*Colour"),
         ({"A": queue(QueueName={"Ref": "Nothing"})}, "Ref: Nothing"),
@@ -251,9 +285,11 @@ def test_the_alarm_can_reach_someone() -> None:
     topic = "arn:aws:sns:us-east-1:123456789012:operators"
     for arn, actions in ((topic, [topic]), ("", None)):
         template = Template(TEMPLATE, {**PARAMETERS, "AlarmTopicArn": arn})
-        (alarm,) = (one for one in template.in_order() if one.type == "AWS::CloudWatch::Alarm")
-        properties = {name: alarm.properties[name] for name in ("AlarmActions", "OKActions")}
-        assert template.resolve(properties, {}) == ({} if actions is None else dict.fromkeys(properties, actions))
+        alarms = [one for one in template.in_order() if one.type == "AWS::CloudWatch::Alarm"]
+        assert len(alarms) == 2
+        for alarm in alarms:
+            properties = {name: alarm.properties[name] for name in ("AlarmActions", "OKActions")}
+            assert template.resolve(properties, {}) == ({} if actions is None else dict.fromkeys(properties, actions))
 
 
 def test_a_drawn_secret_keeps_its_rules() -> None:

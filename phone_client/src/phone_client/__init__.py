@@ -2,6 +2,7 @@
 
 from phone_client.bridges import Bridge, BridgeStatus, Heartbeat, SeenDevice
 from phone_client.client import ApiClient
+from phone_client.devices import Device, PairedBridge, WaitingCapture
 from phone_client.errors import (
     CaptureChangedError,
     ClientError,
@@ -45,6 +46,7 @@ __all__ = [
     "CaptureChangedError",
     "ClientError",
     "Connection",
+    "Device",
     "FileTokenStore",
     "Health",
     "Heartbeat",
@@ -55,6 +57,7 @@ __all__ = [
     "NetworkError",
     "NotFoundError",
     "NotSentError",
+    "PairedBridge",
     "Problem",
     "ProblemError",
     "Provenance",
@@ -72,6 +75,7 @@ __all__ = [
     "UsageError",
     "User",
     "UsernameTakenError",
+    "WaitingCapture",
     "WrongAnswerError",
     "WrongPasswordError",
 ]

@@ -14,6 +14,7 @@ from phone_client.bridges import Bridge, BridgeList, BridgeStatus
 from phone_client.capture_id import capture_path
 from phone_client.download import BINARY, Download
 from phone_client.errors import LoginNeededError, StillPendingError, UsageError, WrongAnswerError
+from phone_client.lane import Lane
 from phone_client.lists import walk
 from phone_client.login import Login
 from phone_client.model import Capture, CaptureList, Health, Metrics, Provenance, Uploaded, User
@@ -36,6 +37,9 @@ class ApiClient:
     Every method may raise NetworkError, ProblemError and WrongAnswerError; those that need a login, LoginNeededError
     as well. An access token is refreshed before it expires and when it is refused.
 
+    Attributes:
+        lane: The operations of devices, pairings and inboxes.
+
     Args:
         api_url: The API's address, such as `https://api.example.org/prod`.
         tokens: Where the login is kept; by default in memory.
@@ -56,6 +60,7 @@ class ApiClient:
         self._timing = timing or Timing()
         self._transport = Transport(api_url, connection or Connection(), self._timing)
         self._login = Login(self._transport, tokens or MemoryTokenStore(), self._timing)
+        self.lane = Lane(self._send)
 
     def __enter__(self) -> Self:
         return self

@@ -14,6 +14,8 @@ examples:
   python -m phone_client log-in ada
   python -m phone_client add-bridge "lane 12"
   python -m phone_client bridges
+  python -m phone_client approve-bridge WDJB-MJHT --kind lane --name "lane 12"
+  python -m phone_client claim-device SD-000123 --since 2026-11-24T18:00
   python -m phone_client captures --limit 10
   python -m phone_client metrics ID --wait 30
   python -m phone_client raw ID --out shot.bin
@@ -40,6 +42,7 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     _add_common(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_account_commands(commands)
+    _add_lane_commands(commands)
     _add_capture_commands(commands)
     return parser.parse_args(arguments)
 
@@ -76,6 +79,26 @@ def _add_account_commands(commands: "_SubParsersAction[argparse.ArgumentParser]"
     _add_command(commands, "log-out", "forget the login on this machine")
     bridge = _add_command(commands, "add-bridge", "make a bridge and show its credential, this once")
     bridge.add_argument("name", metavar="NAME", help="what you call it, such as the lane where it stands")
+
+
+def _add_lane_commands(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
+    claim = _add_command(commands, "claim-device", "claim a SmartDot, so that its captures are yours")
+    claim.add_argument("--name", metavar="NAME", help="what you call it; default: its serial")
+    claim.add_argument("--ball", metavar="BALL", help="the ball that it sits in")
+    claim.add_argument("--since", metavar="TIME", help="since when it is yours, such as 2026-11-24T18:00; default: now")
+    release = _add_command(commands, "release-device", "give a SmartDot up")
+    for parser in (claim, release):
+        parser.add_argument("serial", metavar="SERIAL")
+    _add_command(commands, "devices", "list your SmartDots, and those that you had")
+    approve = _add_command(commands, "approve-bridge", "take in the bridge that shows a code")
+    approve.add_argument("code", metavar="CODE", help="what it shows, such as WDJB-MJHT")
+    approve.add_argument("--name", metavar="NAME", default="bridge", help="what you call it; default: bridge")
+    approve.add_argument(
+        "--kind", choices=("personal", "lane"), default="personal", help="for your devices, or for all at a lane"
+    )
+    remove = _add_command(commands, "remove-bridge", "remove a bridge, whose credential stops at once")
+    remove.add_argument("id", metavar="ID", help="the bridge's id")
+    _add_command(commands, "inbox", "list what your bridges brought that is nobody's yet")
 
 
 def _add_capture_commands(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -8,12 +8,12 @@ from argparse import Namespace
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import msgspec
+from typing import BinaryIO
 
 from phone_client.capture_id import checked_capture_id
-from phone_client.cli.tables import bridge_table, capture_facts, capture_table, metrics_report, printable
+from phone_client.cli.lane_commands import LANE_COMMANDS
+from phone_client.cli.printing import print_result
+from phone_client.cli.tables import bridge_table, capture_facts, capture_table, metrics_report
 from phone_client.client import ApiClient
 from phone_client.errors import ClientError, ExitCode, UsageError
 from phone_client.files import replacing
@@ -22,45 +22,47 @@ from phone_client.files import replacing
 def register(client: ApiClient, options: Namespace) -> ExitCode:
     """Make an account."""
     user = client.register(options.username, options.email, _password(options, is_new=True))
-    return _print(options, user, f"{user.username} is registered. Next: log-in {user.username}")
+    return print_result(options, user, f"{user.username} is registered. Next: log-in {user.username}")
 
 
 def log_in(client: ApiClient, options: Namespace) -> ExitCode:
     """Log in and keep the login on this machine."""
     client.log_in(options.username, _password(options))
     told = {"username": options.username, "api": client.api_url}
-    return _print(options, told, f"{options.username} is logged in to {client.api_url}.")
+    return print_result(options, told, f"{options.username} is logged in to {client.api_url}.")
 
 
 def log_out(client: ApiClient, options: Namespace) -> ExitCode:
     """Forget the login on this machine."""
     client.log_out()
-    return _print(options, {"api": client.api_url}, f"The login to {client.api_url} is forgotten on this machine.")
+    return print_result(
+        options, {"api": client.api_url}, f"The login to {client.api_url} is forgotten on this machine."
+    )
 
 
 def add_bridge(client: ApiClient, options: Namespace) -> ExitCode:
     """Make a bridge and show its credential."""
     bridge = client.add_bridge(options.name)
     text = f"Bridge {bridge.name} is made. Its credential, shown this once:\n{bridge.credential}"
-    return _print(options, bridge, text)
+    return print_result(options, bridge, text)
 
 
 def bridges(client: ApiClient, options: Namespace) -> ExitCode:
     """List the bridges, and which of them are silent."""
     found = list(client.bridges())
-    return _print(options, found, bridge_table(found))
+    return print_result(options, found, bridge_table(found))
 
 
 def captures(client: ApiClient, options: Namespace) -> ExitCode:
     """List the captures."""
     found = list(islice(client.captures(), options.limit))
-    return _print(options, found, capture_table(found))
+    return print_result(options, found, capture_table(found))
 
 
 def capture(client: ApiClient, options: Namespace) -> ExitCode:
     """Show a capture."""
     found = client.capture(options.id)
-    return _print(options, found, capture_facts(found))
+    return print_result(options, found, capture_facts(found))
 
 
 def raw(client: ApiClient, options: Namespace) -> ExitCode:
@@ -70,7 +72,7 @@ def raw(client: ApiClient, options: Namespace) -> ExitCode:
         return ExitCode.FINE
     size_bytes = _save(client, options.id, Path(options.out))
     told = {"id": checked_capture_id(options.id), "size_bytes": size_bytes, "out": options.out}
-    return _print(options, told, f"{size_bytes} bytes, as they were uploaded, are in {options.out}.")
+    return print_result(options, told, f"{size_bytes} bytes, as they were uploaded, are in {options.out}.")
 
 
 def metrics(client: ApiClient, options: Namespace) -> ExitCode:
@@ -79,7 +81,7 @@ def metrics(client: ApiClient, options: Namespace) -> ExitCode:
         found = client.metrics(options.id)
     else:
         found = client.wait_for_metrics(options.id, timeout_s=options.wait)
-    return _print(options, found, metrics_report(found))
+    return print_result(options, found, metrics_report(found))
 
 
 COMMANDS: dict[str, Callable[[ApiClient, Namespace], ExitCode]] = {
@@ -92,15 +94,8 @@ COMMANDS: dict[str, Callable[[ApiClient, Namespace], ExitCode]] = {
     "capture": capture,
     "raw": raw,
     "metrics": metrics,
+    **LANE_COMMANDS,
 }
-
-
-def _print(options: Namespace, value: Any, text: str) -> ExitCode:
-    if options.json:
-        sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
-    else:
-        sys.stdout.write(printable(text) + "\n")
-    return ExitCode.FINE
 
 
 def _pass_on(client: ApiClient, capture_id: str, out: BinaryIO) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from phone_client.bridges import BridgeStatus
+from phone_client.devices import Device, WaitingCapture
 from phone_client.model import Capture, Metric, Metrics, Provenance, SensorSummary
 
 _NOTHING = "-"
@@ -68,6 +69,34 @@ def _bridge_row(bridge: BridgeStatus) -> tuple[str, ...]:
         heard.version,
         bridge.id,
     )
+
+
+def device_table(devices: Sequence[Device]) -> str:
+    """Return claims on devices, a line each."""
+    if not devices:
+        return "There are no devices yet."
+    rows = (
+        (
+            one.serial,
+            one.name,
+            _text(one.ball_id),
+            _time(one.begins),
+            _NOTHING if one.until is None else _time(one.until),
+        )
+        for one in devices
+    )
+    return table(("SERIAL", "NAME", "BALL", "SINCE", "UNTIL"), rows)
+
+
+def inbox_table(captures: Sequence[WaitingCapture]) -> str:
+    """Return what waits, a line each."""
+    if not captures:
+        return "Nothing waits."
+    rows = (
+        (_time(one.started_at), one.state, _text(one.device), str(one.size_bytes), one.bridge_id, one.id)
+        for one in captures
+    )
+    return table(("STARTED", "STATE", "DEVICE", "BYTES", "BRIDGE", "ID"), rows)
 
 
 def capture_facts(capture: Capture) -> str:

@@ -1,0 +1,113 @@
+"""What admins ask of accounts, and what they are answered."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from chalicelib.accounts.user_model import Role
+from chalicelib.operation import ListQuery
+
+
+class UsersQuery(ListQuery, frozen=True, forbid_unknown_fields=True):
+    """The query of the admins' list of users.
+
+    Attributes:
+        username: How the usernames begin, in whatever capitals.
+    """
+
+    username: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+
+
+class ManagedUser(msgspec.Struct, frozen=True):
+    """A user as an admin sees it.
+
+    Attributes:
+        id: The user.
+        username: As it was chosen.
+        email: The address.
+        email_verified_at: When the address was confirmed; null while it is not.
+        first_name: The first name.
+        last_name: The last name.
+        role: What the user may do.
+        state: `closing` while the account is being erased.
+        locked_at: When an admin locked the account; null when it is not.
+        pseudonym: What the audit table calls the user.
+        created_at: When the user registered.
+    """
+
+    id: str
+    username: str
+    email: str
+    email_verified_at: datetime | None
+    first_name: str | None
+    last_name: str | None
+    role: Role
+    state: Literal["open", "closing"]
+    locked_at: datetime | None
+    pseudonym: str
+    created_at: datetime
+
+
+class ManagedUserList(msgspec.Struct, frozen=True):
+    """A part of a list.
+
+    Attributes:
+        items: In the order of their folded usernames; a page may hold fewer than asked for.
+        next: The cursor of the next part; null on the last one.
+    """
+
+    items: tuple[ManagedUser, ...]
+    next: str | None
+
+
+class RoleChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `PUT /v1/admin/users/{user_id}/role`.
+
+    Attributes:
+        role: The role from now on.
+    """
+
+    role: Annotated[Role, msgspec.Meta(description="`bowler`, `researcher` or `admin`.")]
+
+
+class AuditQuery(ListQuery, frozen=True, forbid_unknown_fields=True):
+    """The query of the audit.
+
+    Attributes:
+        date: The day, in UTC; today when it is left out.
+    """
+
+    date: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z")] | None = None
+
+
+class AuditRecord(msgspec.Struct, frozen=True):
+    """What an admin did, or what was denied.
+
+    Attributes:
+        at: When.
+        actor: Who, by pseudonym.
+        action: The operation.
+        outcome: `done` or `denied`.
+        target: Whom it was done to, by pseudonym; null for nobody in particular.
+        detail: What else is known.
+    """
+
+    at: datetime
+    actor: str
+    action: str
+    outcome: Literal["done", "denied"]
+    target: str | None
+    detail: str | None
+
+
+class AuditList(msgspec.Struct, frozen=True):
+    """A part of a day's audit.
+
+    Attributes:
+        items: Newest first.
+        next: The cursor of the next part; null on the last one.
+    """
+
+    items: tuple[AuditRecord, ...]
+    next: str | None

@@ -1,0 +1,89 @@
+"""Administration over HTTP: for users whose role, read at each call, is admin."""
+
+from chalicelib.accounts import administration
+from chalicelib.accounts import user_examples as examples
+from chalicelib.accounts.admin_model import AuditList, AuditQuery, ManagedUser, ManagedUserList, RoleChange, UsersQuery
+from chalicelib.accounts.service import authenticate
+from chalicelib.accounts.user_model import Id
+from chalicelib.call import Call
+from chalicelib.operation import Scope
+from chalicelib.web import Routes
+
+routes = Routes(__name__, authenticate, "administration")
+_ONE = {"user_id": Id}
+
+
+@routes.get(
+    "/v1/admin/users",
+    scope=Scope.ADMIN,
+    response=ManagedUserList,
+    query=UsersQuery,
+    answer_example=examples.MANAGED_LIST,
+)
+def list_users(call: Call[None]) -> ManagedUserList:
+    """List users by username, those that begin with a text or all.
+
+    A user who registered a moment ago may be missing.
+    """
+    query = call.query
+    return administration.overview(call.caller.user_id, query.username, query.limit, query.cursor)
+
+
+@routes.get(
+    "/v1/admin/users/{user_id}",
+    scope=Scope.ADMIN,
+    response=ManagedUser,
+    parameters=_ONE,
+    answer_example=examples.MANAGED,
+)
+def get_user(call: Call[None], user_id: str) -> ManagedUser:
+    """Show a user."""
+    return administration.find(call.caller.user_id, user_id)
+
+
+@routes.post(
+    "/v1/admin/users/{user_id}/lock",
+    scope=Scope.ADMIN,
+    response=ManagedUser,
+    parameters=_ONE,
+    problems=(administration.OwnAccount,),
+    answer_example=examples.MANAGED,
+)
+def lock_user(call: Call[None], user_id: str) -> ManagedUser:
+    """Lock an account: all its logins end, and no new one opens."""
+    return administration.lock(call.caller.user_id, user_id)
+
+
+@routes.post(
+    "/v1/admin/users/{user_id}/unlock",
+    scope=Scope.ADMIN,
+    response=ManagedUser,
+    parameters=_ONE,
+    problems=(administration.OwnAccount,),
+    answer_example=examples.MANAGED,
+)
+def unlock_user(call: Call[None], user_id: str) -> ManagedUser:
+    """Unlock an account; its user has to log in again."""
+    return administration.unlock(call.caller.user_id, user_id)
+
+
+@routes.put(
+    "/v1/admin/users/{user_id}/role",
+    scope=Scope.ADMIN,
+    request=RoleChange,
+    response=ManagedUser,
+    parameters=_ONE,
+    problems=(administration.OwnAccount,),
+    example=examples.ROLE,
+    answer_example=examples.MANAGED,
+)
+def set_role(call: Call[RoleChange], user_id: str) -> ManagedUser:
+    """Give a user a role, in force with the user's next request."""
+    return administration.set_role(call.caller.user_id, user_id, call.body.role)
+
+
+@routes.get("/v1/admin/audit", scope=Scope.ADMIN, response=AuditList, query=AuditQuery, answer_example=examples.AUDIT)
+def list_audit(call: Call[None]) -> AuditList:
+    """List what admins did and what was denied on a day, newest first; users appear by pseudonym."""
+    query = call.query
+    return administration.audit_of(call.caller.user_id, query.date, query.limit, query.cursor)

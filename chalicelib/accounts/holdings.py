@@ -1,0 +1,124 @@
+"""What an export tells of the User database: each attribute of each class of items is told or withheld, by name."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from chalicelib import partition
+from chalicelib.accounts.closing import ErasedItem, OpennessItem
+from chalicelib.accounts.device_items import ClaimItem, DeviceItem, HolderItem, PairingItem
+from chalicelib.accounts.items import (
+    AuditItem,
+    BridgeItem,
+    CodeItem,
+    CredentialItem,
+    EmailItem,
+    LimiterItem,
+    LoginItem,
+    RefreshItem,
+    UserItem,
+    UsernameItem,
+)
+from chalicelib.partition import AccountsRow, Kind, kind_of
+
+KINDS = (
+    Kind(
+        UserItem,
+        "U#",
+        UserItem.SK,
+        section="profile",
+        told=(
+            "v",
+            "username",
+            "email",
+            "email_verified_at",
+            "verified_email",
+            "first_name",
+            "last_name",
+            "phone",
+            "handedness",
+            "role",
+            "locked_at",
+            "state",
+            "accepts_lane_bridges",
+            "version",
+            "password_changed_at",
+            "pseudonym",
+            "created_at",
+            "updated_at",
+        ),
+        withheld=("password_hash",),
+    ),
+    Kind(
+        LoginItem,
+        "U#",
+        LoginItem.SK_PREFIX,
+        section="logins",
+        told=("v", "created_at", "client", "last_used_at", "ended_at", "expires_at"),
+        withheld=("first_refresh",),
+    ),
+    Kind(
+        BridgeItem,
+        "U#",
+        BridgeItem.SK_PREFIX,
+        section="bridges",
+        told=("v", "bridge_id", "kind", "name", "created_at", "heartbeat", "heartbeat_received_at"),
+        withheld=("credential_sha256", "pairing_sha256"),
+    ),
+    Kind(
+        DeviceItem,
+        "U#",
+        DeviceItem.SK_PREFIX,
+        section="devices",
+        told=("v", "serial", "name", "ball_id", "from_", "until", "version"),
+    ),
+    Kind(
+        CodeItem,
+        "U#",
+        CodeItem.SK_PREFIX,
+        section="codes",
+        told=("v", "tries_left", "email", "expires_at"),
+        withheld=("salt", "code_sha256"),
+    ),
+    Kind(AuditItem, "A#", "", section="audit", told=("v", "actor", "action", "outcome", "target", "detail")),
+    Kind(OpennessItem, "U#", OpennessItem.SK, withheld=("v", "state", "closed_at")),
+    Kind(ErasedItem, "X#", ErasedItem.SK, withheld=("v", "expires_at")),
+    # What follows is found by its own key alone; what it says of the user, the items above say already.
+    Kind(UsernameItem, "N#", UsernameItem.SK, withheld=("v", "user_id", "listing", "folded")),
+    Kind(EmailItem, "E#", EmailItem.SK, withheld=("v", "user_id")),
+    Kind(
+        RefreshItem,
+        "R#",
+        RefreshItem.SK,
+        withheld=("v", "user_id", "login_id", "successor", "rotated_at", "expires_at"),
+    ),
+    Kind(CredentialItem, "B#", CredentialItem.SK, withheld=("v", "user_id", "bridge_id")),
+    Kind(LimiterItem, "L#", "W#", withheld=("v", "tries", "expires_at")),
+    Kind(
+        HolderItem,
+        "D#",
+        HolderItem.SK,
+        withheld=("v", "number", "user_id", "from_", "until", "not_before", "version"),
+    ),
+    Kind(ClaimItem, "D#", ClaimItem.SK_PREFIX, withheld=("v", "user_id", "from_", "until")),
+    Kind(
+        PairingItem,
+        "P#",
+        PairingItem.SK,
+        withheld=("v", "secret_sha256", "created_at", "expires_at", "user_id", "bridge_id"),
+    ),
+)
+"""All classes of items of this domain."""
+
+
+def records(
+    user_id: str, after: str | None, others: tuple[Kind, ...] = ()
+) -> Iterator[list[tuple[str, str, dict[str, Any]]]]:
+    """Yield, in pages, each row's sort key, its section and what is told of it.
+
+    Args:
+        user_id: Whose.
+        after: Only those behind this sort key.
+        others: Kinds of items that stand in the user's partition and belong to a domain above.
+    """
+    for found in partition.pages(AccountsRow, f"U#{user_id}", after=after):
+        yield [(row.sk, (kind := kind_of(KINDS + others, row.raw)).section, kind.tell(row)) for row in found]

@@ -1,0 +1,68 @@
+"""The commands of devices, pairings and inboxes."""
+
+from argparse import Namespace
+from collections.abc import Callable
+from datetime import datetime
+
+from phone_client.cli.printing import print_result
+from phone_client.cli.tables import device_table, inbox_table
+from phone_client.client import ApiClient
+from phone_client.errors import ExitCode, UsageError
+
+
+def claim_device(client: ApiClient, options: Namespace) -> ExitCode:
+    """Claim a device."""
+    device = client.lane.claim(options.serial, options.name, ball_id=options.ball, since=_since(options.since))
+    return print_result(options, device, f"{device.serial} is yours since {device.begins.isoformat()}.")
+
+
+def _since(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        since = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{text} is no time such as 2026-11-24T18:00:00+01:00. Nothing was sent.") from error
+    # Without an offset it is meant by this machine's clock.
+    return since.astimezone()
+
+
+def devices(client: ApiClient, options: Namespace) -> ExitCode:
+    """List one's claims."""
+    found = list(client.lane.devices())
+    return print_result(options, found, device_table(found))
+
+
+def release_device(client: ApiClient, options: Namespace) -> ExitCode:
+    """Release a device."""
+    client.lane.release(options.serial)
+    text = f"{options.serial} is free. What came of it until now stays in your account."
+    return print_result(options, {"serial": options.serial}, text)
+
+
+def approve_bridge(client: ApiClient, options: Namespace) -> ExitCode:
+    """Take in the bridge that shows a code."""
+    bridge = client.lane.approve(options.code, options.name, options.kind)
+    return print_result(options, bridge, f"Bridge {bridge.name} ({bridge.kind}) is yours, and begins by itself.")
+
+
+def remove_bridge(client: ApiClient, options: Namespace) -> ExitCode:
+    """Remove a bridge."""
+    client.lane.remove_bridge(options.id)
+    return print_result(options, {"id": options.id}, "The bridge is removed; its credential is void.")
+
+
+def inbox(client: ApiClient, options: Namespace) -> ExitCode:
+    """List what waits for its bowler."""
+    found = list(client.lane.inbox())
+    return print_result(options, found, inbox_table(found))
+
+
+LANE_COMMANDS: dict[str, Callable[[ApiClient, Namespace], ExitCode]] = {
+    "claim-device": claim_device,
+    "devices": devices,
+    "release-device": release_device,
+    "approve-bridge": approve_bridge,
+    "remove-bridge": remove_bridge,
+    "inbox": inbox,
+}

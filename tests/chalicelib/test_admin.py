@@ -1,0 +1,226 @@
+"""Administration over HTTP: who may, what it does, and that all of it is on record."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from chalicelib.accounts import audit_store, grant_admin, names, store
+from chalicelib.accounts.items import AuditItem
+from chalicelib.operation import OPERATIONS, Scope
+from local_cloud.cloud import LocalCloud
+from tests.api import PASSWORD, Api, Bowler
+
+PROJECT = Path(__file__).parents[2]
+
+
+def user_id(bowler: Bowler) -> str:
+    """Return the id of a user."""
+    return str(bowler("GET", "/v1/users/me").json["id"])
+
+
+@pytest.fixture
+def admin(new_bowler: Callable[[], Bowler]) -> Bowler:
+    """An admin, logged in before the role was given: it is read at each call."""
+    made = new_bowler()
+    assert grant_admin.grant_admin(made.username)
+    return made
+
+
+def _records(**wanted: str | None) -> list[AuditItem]:
+    found, before = [], None
+    while True:
+        items, before = audit_store.records_of(datetime.now(UTC).date().isoformat(), 100, before)
+        found += [item for item in items if all(getattr(item, name) == value for name, value in wanted.items())]
+        if before is None:
+            return found
+
+
+def _pseudonym(bowler: Bowler) -> str:
+    user = store.find_user(store.find_user_id(names.fold_username(bowler.username)) or "")
+    assert user is not None
+    return str(user.pseudonym)
+
+
+def _admin_operations() -> list[tuple[str, str, str]]:
+    wanted = [operation for operation in OPERATIONS if operation.scope is Scope.ADMIN]
+    return [(each.method, each.path.replace("{user_id}", str(uuid.uuid4())), each.name) for each in wanted]
+
+
+def test_only_admins_administer(api: Api, bowler: Bowler) -> None:
+    """Bowlers and bridges are refused on every admin route, on record; whoever sends nothing is asked to log in."""
+    bridge = bowler("POST", "/v1/bridges", json={}).json["credential"]
+    assert len(_admin_operations()) >= 6
+    for method, path, name in _admin_operations():
+        for credential in (bowler.token, bridge):
+            refused = api(method, path, token=credential, json={})
+            assert (refused.status, refused.problem) == (403, "not-permitted")
+        assert api(method, path, json={}).status == 401
+        assert len(_records(actor=_pseudonym(bowler), action=name, outcome="denied")) == 2
+
+
+def test_a_role_is_read_at_each_call(admin: Bowler, new_bowler: Callable[[], Bowler]) -> None:
+    """Whoever loses the role has lost it with the next request, though the token is alive; so has an ended login."""
+    other = new_bowler()
+    path = f"/v1/admin/users/{user_id(other)}/role"
+    assert other("GET", "/v1/admin/users").status == 403
+    assert admin("PUT", path, json={"role": "admin"}).json["role"] == "admin"
+    assert other("GET", "/v1/admin/users").status == 200
+    assert admin("PUT", path, json={"role": "researcher"}).json["role"] == "researcher"
+    assert other("GET", "/v1/admin/users").status == 403
+    assert other("GET", "/v1/users/me").json["role"] == "researcher"
+    assert admin("PUT", path, json={"role": "king"}).status == 422
+    assert admin("DELETE", "/v1/tokens").status == 204
+    assert admin("GET", "/v1/admin/users").status == 401
+
+
+def test_a_locked_account_does_nothing(api: Api, admin: Bowler, bowler: Bowler) -> None:
+    """Locked, no login opens and none is refreshed, and checks refuse it; only the right password hears why."""
+    locked = admin("POST", f"/v1/admin/users/{user_id(bowler)}/lock")
+    assert (locked.status, locked.json["locked_at"] is not None) == (200, True)
+    grant = {"username": bowler.username, "password": PASSWORD}
+    assert api("POST", "/v1/tokens", json=grant).problem == "account-locked"
+    assert api("POST", "/v1/tokens", json={**grant, "password": "wrong"}).problem == "wrong-password"
+    assert api("POST", "/v1/tokens/refresh", json={"refresh_token": bowler.refresh_token}).status == 401
+    assert bowler("GET", "/v1/users/me/logins").status == 401
+    assert admin("POST", f"/v1/admin/users/{user_id(bowler)}/lock").json["locked_at"] == locked.json["locked_at"]
+    assert admin("POST", f"/v1/admin/users/{user_id(bowler)}/unlock").json["locked_at"] is None
+    assert api("POST", "/v1/tokens", json=grant).status == 200
+    assert api("POST", "/v1/tokens/refresh", json={"refresh_token": bowler.refresh_token}).status == 401
+
+
+def test_nobody_locks_themselves_out(admin: Bowler) -> None:
+    """An admin's own lock and role are others' to change; the attempt is on record."""
+    own = f"/v1/admin/users/{user_id(admin)}"
+    for method, path, body in (("POST", f"{own}/lock", {}), ("PUT", f"{own}/role", {"role": "bowler"})):
+        refused = admin(method, path, json=body)
+        assert (refused.status, refused.problem) == (409, "own-account")
+    assert admin("GET", "/v1/admin/users").status == 200
+    denied = _records(actor=_pseudonym(admin), target=_pseudonym(admin), outcome="denied")
+    assert {record.action for record in denied} == {"lock_user", "set_role"}
+
+
+def test_users_are_listed_by_name_in_parts(admin: Bowler, api: Api) -> None:
+    """The users whose names begin so, in order, each once, over all parts; a capital makes no difference."""
+    tag = f"listed-{uuid.uuid4().hex}"
+    for number in (3, 1, 2):
+        body = {"username": f"{tag.upper()}-{number}", "email": f"{tag}{number}@example.org", "password": PASSWORD}
+        assert api("POST", "/v1/users", json=body).status == 201
+    found: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        part = admin("GET", f"/v1/admin/users?limit=2&username={tag}{cursor and f'&cursor={cursor}'}").json
+        found += [user["username"] for user in part["items"]]
+        cursor = part["next"]
+    assert found == [f"{tag.upper()}-{number}" for number in (1, 2, 3)]
+    assert len(admin("GET", "/v1/admin/users?limit=3").json["items"]) == 3
+    assert admin("GET", "/v1/admin/users?cursor=abc").problem == "invalid-query"
+
+
+def test_a_user_is_shown_without_secrets(admin: Bowler, bowler: Bowler) -> None:
+    """An admin sees who a user is, not the password's hash; a missing user and nonsense are a 404."""
+    shown = admin("GET", f"/v1/admin/users/{user_id(bowler)}")
+    assert (shown.status, shown.json["username"]) == (200, bowler.username)
+    assert "argon2" not in shown.data.decode()
+    for missing in (uuid.uuid4(), "nonsense", "USER"):
+        assert admin("GET", f"/v1/admin/users/{missing}").status == 404
+
+
+def test_every_action_is_on_record(admin: Bowler, bowler: Bowler) -> None:
+    """Each operation of an admin leaves one record, by pseudonym, newest first, in parts."""
+    one = f"/v1/admin/users/{user_id(bowler)}"
+    for method, path, body in (
+        ("GET", "/v1/admin/users?limit=1", None),
+        ("GET", one, None),
+        ("POST", f"{one}/lock", None),
+        ("POST", f"{one}/unlock", None),
+        ("PUT", f"{one}/role", {"role": "researcher"}),
+    ):
+        assert admin(method, path, **({} if body is None else {"json": body})).status == 200
+    day = datetime.now(UTC).date().isoformat()
+    found: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None and len(found) < 2000:
+        part = admin("GET", f"/v1/admin/audit?date={day}&limit=100{cursor and f'&cursor={cursor}'}").json
+        found += part["items"]
+        cursor = part["next"]
+    assert [record["at"] for record in found] == sorted((record["at"] for record in found), reverse=True)
+    own = [record for record in found if record["actor"] == _pseudonym(admin) and record["action"] != "list_audit"]
+    assert [record["action"] for record in reversed(own)] == [
+        "grant_admin", "list_users", "get_user", "lock_user", "unlock_user", "set_role",
+    ]  # fmt: skip
+    assert own[0]["detail"] == "researcher"
+    assert {record["target"] for record in own[:4]} == {_pseudonym(bowler)}
+    text = json.dumps(found)
+    assert bowler.username not in text
+    assert user_id(bowler) not in text
+    assert "@" not in text
+
+
+@pytest.mark.parametrize("date", ["yesterday", "2026-13-01", "2026-1-1", "A#2026-11-24"])
+def test_a_day_of_the_audit_is_a_date(admin: Bowler, date: str) -> None:
+    """What is no date is refused, and a day without records is an empty list."""
+    assert admin("GET", f"/v1/admin/audit?date={date.replace('#', '%23')}").problem == "invalid-query"
+    assert admin("GET", "/v1/admin/audit?date=1999-12-31").json == {"items": [], "next": None}
+
+
+def test_no_function_changes_or_deletes_an_audit_record() -> None:
+    """The policies that name the audit table allow adding and reading alone."""
+    for path in (PROJECT / ".chalice").glob("policy-prod*.json"):
+        for statement in json.loads(path.read_text())["Statement"]:
+            resources = statement["Resource"]
+            named = [resources] if isinstance(resources, str) else resources
+            if any(resource.endswith("-audit") for resource in named):
+                assert set(statement["Action"]) <= {"dynamodb:PutItem", "dynamodb:Query"}, path.name
+
+
+def _run(cloud: LocalCloud, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "STAGE": "local",
+        "AWS_ENDPOINT_URL": cloud.aws_url,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("module", ["local_cloud", "chalicelib.accounts.grant_admin"])
+def test_the_first_admin_is_made_from_outside(cloud: LocalCloud, new_bowler: Callable[[], Bowler], module: str) -> None:
+    """Both commands make a registered user an admin and say so; a user that there is not is told, and exit 1."""
+    first = new_bowler()
+    port = str(urlsplit(cloud.aws_url).port)
+    prefix = [module, "grant-admin", "--aws-port", port] if module == "local_cloud" else [module]
+    done = _run(cloud, *prefix, first.username.upper())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert first.username.upper() in done.stdout
+    assert first("GET", "/v1/admin/users?limit=1").status == 200
+    missing = _run(cloud, *prefix, "nobody-of-this-name")
+    assert missing.returncode == 1
+    assert "There is no user nobody-of-this-name" in missing.stderr
+    assert "Traceback" not in missing.stderr
+
+
+def test_without_a_cloud_the_command_says_so(cloud: LocalCloud) -> None:
+    """Where nothing listens the command ends with a sentence and exit code 1."""
+    done = _run(cloud, "local_cloud", "grant-admin", "--aws-port", "1", "alice")
+    assert done.returncode == 1
+    assert "could not be used, nothing was changed" in done.stderr
+    assert "Traceback" not in done.stderr
