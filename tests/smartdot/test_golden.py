@@ -54,7 +54,7 @@ LIGHT_END = RecordEnd(2**32 + 400_015, 4, EndReason.POWER_LOW, (Total(5, 8, 2), 
 
 @pytest.mark.parametrize("name", [path.stem for path in sorted((Path(__file__).parent / "golden").glob("*.hex"))])
 def test_golden_checksums(name: str, smartdot_golden: Golden, smartdot_seal: Callable[[bytes], bytes]) -> None:
-    """Every golden page is 256 bytes and carries the checksum that the bitwise CRC-32 gives."""
+    """Every golden page is 256 bytes, and erased or with the checksum that the bitwise CRC-32 gives."""
     data = smartdot_golden(name)
     assert data
     assert len(data) % 256 == 0

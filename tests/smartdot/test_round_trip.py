@@ -81,7 +81,8 @@ def recordings(draw: st.DrawFn) -> tuple[RecordHeader, list[Burst]]:
     """A header and bursts of samples for its sensors."""
     some = draw(st.lists(sensors(), min_size=1, max_size=8))
     start = draw(st.integers(0, 2**64 - 1) | st.sampled_from([0, 2**32, 2**63 - 1, 2**64 - 2**40, 2**64 - 1000]))
-    header = RecordHeader(draw(st.integers(1, 2**32 - 1)), start, draw(st.integers(1, 2**32 - 1)), tuple(some))
+    record, tick_hz = draw(st.integers(1, 2**32 - 1)), draw(st.integers(1, 2**32 - 1))
+    header = RecordHeader(record, start, tick_hz, tuple(some), draw(st.integers(0, 65535)))
     burst = st.builds(
         Burst,
         place=st.integers(0, len(some) - 1),
@@ -242,12 +243,29 @@ def test_negative_loss_is_refused() -> None:
         RecordWriter(HEADER).lose(0, -1)
 
 
+def test_last_index() -> None:
+    """A record holds 2^32 - 1 samples of a sensor, lost ones counted, and not one more."""
+    writer = RecordWriter(HEADER)
+    with pytest.raises(ValueError, match="at most"):
+        writer.lose(1, 2**32)
+    writer.lose(1, 2**32 - 3)
+    writer.add(1, 2000, (1,))
+    writer.add(1, 3000, (2,))
+    with pytest.raises(ValueError, match="at most"):
+        writer.add(1, 4000, (3,))
+    capture = decode_capture(FIRST_PAGE + b"".join(writer.finish()))
+    assert capture.end.totals[1].made == 2**32 - 1
+    assert sensor_columns(capture, 1).index.tolist() == [2**32 - 3, 2**32 - 2]
+
+
 @pytest.mark.parametrize(
     "header",
     [
         pytest.param(replace(HEADER, record=0), id="record 0"),
         pytest.param(replace(HEADER, tick_hz=0), id="tick_hz 0"),
         pytest.param(replace(HEADER, sensors=()), id="no sensor"),
+        pytest.param(replace(HEADER, record=2**32), id="record 2^32"),
+        pytest.param(replace(HEADER, power_up=65536), id="power-up 65,536"),
         pytest.param(replace(HEADER, sensors=(ACCEL,) * 9), id="9 sensors"),
         pytest.param(replace(HEADER, sensors=(replace(ACCEL, axes=4),)), id="4 axes"),
         pytest.param(replace(HEADER, sensors=(replace(ACCEL, lsb_per_unit=0.0),)), id="0 counts in a unit"),
@@ -255,5 +273,5 @@ def test_negative_loss_is_refused() -> None:
 )
 def test_refused_headers(header: RecordHeader) -> None:
     """A header that a reader would refuse is refused before a sample is taken."""
-    with pytest.raises(PageError):
+    with pytest.raises((PageError, ValueError)):
         RecordWriter(header)

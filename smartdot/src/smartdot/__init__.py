@@ -1,5 +1,7 @@
 """The SmartDot recording format: pages, records, captures (FORMAT.md). Bytes in, values out, no I/O."""
 
+from smartdot.capture import Capture, CaptureState, Inspection, PageProblem
+from smartdot.clocks import ClockFit, ClockNote, fit_clocks, split_notes
 from smartdot.errors import (
     CaptureDamagedError,
     FormatError,
@@ -7,16 +9,8 @@ from smartdot.errors import (
     PageError,
     UnknownVersionError,
 )
-from smartdot.inspection import (
-    Capture,
-    CaptureInspector,
-    CaptureState,
-    Inspection,
-    PageProblem,
-    decode_capture,
-    inspect_capture,
-)
-from smartdot.memory import MemoryFullError, MemoryImage
+from smartdot.inspection import CaptureInspector, decode_capture, inspect_capture
+from smartdot.memory import MemoryFullError, MemoryImage, RecordNumbersUsedUpError
 from smartdot.model import (
     Block,
     DirectorySlot,
@@ -41,6 +35,8 @@ __all__ = [
     "CaptureDamagedError",
     "CaptureInspector",
     "CaptureState",
+    "ClockFit",
+    "ClockNote",
     "DirectorySlot",
     "EndReason",
     "FirstPage",
@@ -55,6 +51,7 @@ __all__ = [
     "PageProblem",
     "RecordEnd",
     "RecordHeader",
+    "RecordNumbersUsedUpError",
     "RecordWriter",
     "SampleType",
     "Sensor",
@@ -65,6 +62,8 @@ __all__ = [
     "build_page",
     "decode_capture",
     "expect_page",
+    "fit_clocks",
     "inspect_capture",
     "read_page",
+    "split_notes",
 ]

@@ -5,8 +5,8 @@ same memory. Decoding is the same walk, with the blocks kept.
 """
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from smartdot.capture import Capture, CaptureState, Inspection, PageProblem
 from smartdot.errors import CaptureDamagedError, NotACaptureError, PageError, UnknownVersionError
 from smartdot.layout import has_magic, unpack_block, unpack_end, unpack_first, unpack_header
 from smartdot.model import Block, FirstPage, RecordEnd, RecordHeader
@@ -14,75 +14,6 @@ from smartdot.page import PAGE_SIZE_BYTES, Page, PageKind, expect_page, read_pag
 from smartdot.sums import SensorSums
 
 MOST_PROBLEMS_KEPT = 1000
-
-
-class CaptureState(StrEnum):
-    """What an inspection found."""
-
-    VERIFIED = "verified"
-    DAMAGED = "damaged"
-    UNREADABLE = "unreadable"
-
-
-@dataclass(frozen=True, slots=True)
-class PageProblem:
-    """A damaged page.
-
-    Attributes:
-        page: Its index in the capture; the first page is 0.
-        problem: One of the words of FORMAT.md section 5.
-        detail: The same for a person.
-    """
-
-    page: int
-    problem: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """What is known of a capture after every byte was looked at.
-
-    Attributes:
-        state: Whether it is whole.
-        first: The first page, when it could be read.
-        header: The record's header, when it could be read.
-        end: The record's end, when it could be read.
-        problems: The damaged pages in their order, at most 1,000 of them.
-        problem_count: How many there are.
-        format_version: The version that the first page states, when that page is right.
-    """
-
-    state: CaptureState
-    first: FirstPage | None
-    header: RecordHeader | None
-    end: RecordEnd | None
-    problems: tuple[PageProblem, ...]
-    problem_count: int
-    format_version: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """A whole capture, decoded.
-
-    Attributes:
-        first: The device's first page.
-        header: The record's header.
-        blocks: All blocks in the order of their pages.
-        end: The record's end.
-    """
-
-    first: FirstPage
-    header: RecordHeader
-    blocks: tuple[Block, ...]
-    end: RecordEnd
-
-    def blocks_by_sensor(self) -> tuple[tuple[Block, ...], ...]:
-        """Return the blocks of each sensor, in the order of the header's sensors."""
-        return tuple(
-            tuple(block for block in self.blocks if block.sensor == place) for place in range(len(self.header.sensors))
-        )
 
 
 @dataclass(slots=True)
@@ -115,11 +46,23 @@ class CaptureInspector:
         Raises:
             NotACaptureError: The first 256 bytes are no SmartDot's first page.
         """
-        self._pending += data
-        whole = len(self._pending) - len(self._pending) % PAGE_SIZE_BYTES
+        rest = memoryview(data)
+        if self._pending:
+            rest = rest[self._fill_pending(rest) :]
+        whole = len(rest) - len(rest) % PAGE_SIZE_BYTES
         for at in range(0, whole, PAGE_SIZE_BYTES):
-            self._inspect_page(bytes(self._pending[at : at + PAGE_SIZE_BYTES]))
-        del self._pending[:whole]
+            self._inspect_page(bytes(rest[at : at + PAGE_SIZE_BYTES]))
+        self._pending += rest[whole:]
+
+    def _fill_pending(self, data: memoryview) -> int:
+        """Complete the page that was begun, and return how many bytes that took."""
+        taken = min(PAGE_SIZE_BYTES - len(self._pending), len(data))
+        self._pending += data[:taken]
+        if len(self._pending) == PAGE_SIZE_BYTES:
+            page = bytes(self._pending)
+            self._pending.clear()
+            self._inspect_page(page)
+        return taken
 
     def finish(self) -> Inspection:
         """Return what was found, once every byte was fed; call it once.

@@ -31,7 +31,7 @@ BLOCK_SAMPLES_OFFSET = 36
 
 _FIRST = struct.Struct("<8sHHII3Bx3Bx16s")
 _SLOT = struct.Struct("<II")
-_HEADER = struct.Struct("<QIB3x")
+_HEADER = struct.Struct("<QIBxH")
 _SENSOR_HEAD = struct.Struct("<BBBxIdf")
 _BLOCK = struct.Struct("<BBHIQI")
 _END = struct.Struct("<QIBB2x")
@@ -130,7 +130,7 @@ def unpack_slot(page: Page, first: FirstPage) -> DirectorySlot:
 
 def pack_header(header: RecordHeader) -> bytes:
     """Return a record's header page (FORMAT.md 4.1)."""
-    body = _HEADER.pack(header.start_ticks, header.tick_hz, len(header.sensors))
+    body = _HEADER.pack(header.start_ticks, header.tick_hz, len(header.sensors), header.power_up)
     body += b"".join(_pack_sensor(sensor) for sensor in header.sensors)
     return build_page(PageKind.HEADER, header.record, 0, body)
 
@@ -153,13 +153,13 @@ def unpack_header(page: Page) -> RecordHeader:
     Raises:
         PageError: A value that FORMAT.md 4.1 does not allow.
     """
-    start_ticks, tick_hz, sensor_count = _HEADER.unpack_from(page.data, BODY_OFFSET)
+    start_ticks, tick_hz, sensor_count, power_up = _HEADER.unpack_from(page.data, BODY_OFFSET)
     _require(that=page.record > 0, otherwise="a record with the number 0")
     _require(that=tick_hz > 0, otherwise="a clock of 0 ticks a second")
     _require(that=1 <= sensor_count <= MAX_SENSORS, otherwise=f"{sensor_count} sensors, not 1 to {MAX_SENSORS}")
     offset = BODY_OFFSET + _HEADER.size
     sensors = tuple(_unpack_sensor(page.data, offset + _SENSOR_BYTES * place) for place in range(sensor_count))
-    return RecordHeader(page.record, start_ticks, tick_hz, sensors)
+    return RecordHeader(page.record, start_ticks, tick_hz, sensors, power_up)
 
 
 def _unpack_sensor(data: bytes, offset: int) -> Sensor:

@@ -3,13 +3,20 @@
 from collections.abc import Iterator
 
 from smartdot.errors import PageError
-from smartdot.layout import pack_first, pack_slot, unpack_first, unpack_slot
+from smartdot.layout import pack_first, pack_slot, unpack_end, unpack_first, unpack_header, unpack_slot
 from smartdot.model import DirectorySlot, FirstPage
 from smartdot.page import ERASED_PAGE, PAGE_SIZE_BYTES, PageKind, expect_page, read_page
+from smartdot.restart import MemoryScan
+
+LAST_RECORD = 2**32 - 1
 
 
 class MemoryFullError(Exception):
     """The record does not fit: free records first, or give the device more pages."""
+
+
+class RecordNumbersUsedUpError(MemoryFullError):
+    """The device has given all 2^32 - 1 record numbers; it stores no more, and its records can still be read."""
 
 
 class MemoryImage:
@@ -28,10 +35,15 @@ class MemoryImage:
 
     def __init__(self, data: bytearray) -> None:
         self.data = data
-        self.first = unpack_first(expect_page(bytes(data[:PAGE_SIZE_BYTES]), (PageKind.FIRST,), 0, 0))
+        self._highest: int | None = None
+        try:
+            self.first = unpack_first(expect_page(bytes(data[:PAGE_SIZE_BYTES]), (PageKind.FIRST,), 0, 0))
+        except PageError as error:
+            raise PageError(error.problem, f"the memory's first page, page 0: {error}") from error
         expected = self.first.page_count * PAGE_SIZE_BYTES
         if len(data) != expected:
             raise PageError("incomplete", f"the memory has {len(data)} bytes, its first page says {expected}")
+        self._scan = MemoryScan(self.first, self.page)
 
     @classmethod
     def blank(cls, first: FirstPage) -> "MemoryImage":
@@ -57,6 +69,10 @@ class MemoryImage:
         if len(data) != PAGE_SIZE_BYTES:
             raise ValueError(f"a page has {PAGE_SIZE_BYTES} bytes, not {len(data)}")
         self.data[self._place(number)] = data
+        page = self._scan.whole_page(number) if self._highest is not None else None
+        if page is not None:
+            # As a firmware, which holds the number it gave last while it has power.
+            self._highest = max(self._highest or 0, page.record)
 
     def _place(self, number: int) -> slice:
         if not 0 <= number < self.first.page_count:
@@ -78,38 +94,90 @@ class MemoryImage:
             yield slot
 
     def next_record(self) -> int:
-        """Return the number of the next record: one more than the highest that any page carries."""
-        highest = 0
-        for number in range(1, self.first.page_count):
-            data = self.page(number)
-            if data == ERASED_PAGE:
-                continue
-            try:
-                highest = max(highest, read_page(data).record)
-            except PageError:
-                continue
-        return highest + 1
-
-    def store_record(self, pages: list[bytes]) -> DirectorySlot:
-        """Write a record's pages after the newest record, then its directory slot.
+        """Return the number of the next record: one more than the highest that any page carries (FORMAT.md 3.3).
 
         Raises:
+            RecordNumbersUsedUpError: That was the last number there is.
+        """
+        highest = self._highest_record()
+        if highest >= LAST_RECORD:
+            raise RecordNumbersUsedUpError(
+                f"record {LAST_RECORD} was the last number that a SmartDot can give; this device stores no more records"
+            )
+        return highest + 1
+
+    def _highest_record(self) -> int:
+        if self._highest is None:
+            self._highest = self._scan.highest_record()
+        return self._highest
+
+    def damaged_pages(self) -> list[int]:
+        """Return the pages of memory that are neither erased nor carry a right checksum.
+
+        Bits that changed by themselves, and what a power cut tore: also where no record stands any more.
+        """
+        return [number for number in range(self.first.page_count) if self._scan.is_damaged(number)]
+
+    def store_record(self, pages: list[bytes]) -> DirectorySlot:
+        """Write a record's pages where FORMAT.md 3.3 says, then its directory slot.
+
+        Slots that a power cut tore are repaired first, so no whole record is ever written over.
+
+        Args:
+            pages: The record, header to end; its number is higher than any other's.
+
+        Raises:
+            FormatError: The pages are not one whole record; nothing was written.
+            ValueError: Its number is not above all that were given before; nothing was written.
             MemoryFullError: Records that are still in memory stand where it would go, or hold its slot.
         """
-        record = read_page(pages[0]).record
+        record = self._record_of(pages)
+        self.repair()
         held = self.slots()
-        newest = held[-1] if held else None
-        begin = self._page_after(newest) if newest else self.first.first_ring_page
-        slot = DirectorySlot(record, begin, len(pages))
+        slot = DirectorySlot(record, self._begin(held), len(pages))
         self._check_room(slot, held)
         for number, data in zip(slot.pages(self.first), pages, strict=True):
             self.write_page(number, data)
-        self.write_page(1 + record % self.first.directory_pages, pack_slot(slot, self.first.directory_pages))
+        self.write_page(self.first.slot_page(record), pack_slot(slot, self.first.directory_pages))
         return slot
 
-    def _page_after(self, slot: DirectorySlot) -> int:
-        last = slot.pages(self.first)[-1]
-        return last + 1 if last + 1 < self.first.page_count else self.first.first_ring_page
+    def _record_of(self, pages: list[bytes]) -> int:
+        """Return the number of the record that these pages are."""
+        if len(pages) < 2:  # noqa: PLR2004 - header and end
+            raise PageError("missing", f"a record has at least a header and an end, not {len(pages)} pages")
+        record = unpack_header(read_page(pages[0])).record
+        for number, data in enumerate(pages):
+            expect_page(data, _kinds_at(number, len(pages)), record, number)
+        unpack_end(read_page(pages[-1]))
+        if record <= self._highest_record():
+            raise ValueError(f"record {record} cannot follow record {self._highest_record()}")
+        return record
+
+    def _begin(self, held: list[DirectorySlot]) -> int:
+        """Return the page of memory where the next record begins (FORMAT.md 3.3)."""
+        begin = self.first.page_after(held[-1].pages(self.first)[-1]) if held else self.first.first_ring_page
+        there, highest = self._scan.whole_page(begin), self._highest_record()
+        if there is None or there.record != highest or self._scan.is_carried_elsewhere(highest, begin):
+            return begin
+        # Torn, this page would take the highest number with it, and the number would be given twice.
+        return self.first.page_after(begin)
+
+    def repair(self) -> list[int]:
+        """Do what a firmware does at its start (FORMAT.md 3.3) and return the pages of memory that were written.
+
+        A slot that is damaged is written again when the record it stood for is whole, and erased otherwise. Records
+        that were cut off, and those that were freed, are left alone.
+        """
+        sound = {self.first.slot_page(slot.record) for slot in self._readable_slots()}
+        damaged = [
+            number
+            for number in range(1, self.first.first_ring_page)
+            if number not in sound and self.page(number) != ERASED_PAGE
+        ]
+        for number in damaged:
+            slot = self._scan.newest_whole_record(number - 1)
+            self.write_page(number, ERASED_PAGE if slot is None else pack_slot(slot, self.first.directory_pages))
+        return damaged
 
     def _check_room(self, slot: DirectorySlot, held: list[DirectorySlot]) -> None:
         ring = self.first.page_count - self.first.first_ring_page
@@ -126,7 +194,7 @@ class MemoryImage:
         """Free a record by erasing its directory slot; return whether it was there."""
         if all(slot.record != record for slot in self.slots()):
             return False
-        self.write_page(1 + record % self.first.directory_pages, ERASED_PAGE)
+        self.write_page(self.first.slot_page(record), ERASED_PAGE)
         return True
 
     def capture(self, record: int) -> bytes:
@@ -137,3 +205,10 @@ class MemoryImage:
         """
         slot = {slot.record: slot for slot in self.slots()}[record]
         return b"".join([self.page(0), *(self.page(number) for number in slot.pages(self.first))])
+
+
+def _kinds_at(number: int, page_count: int) -> tuple[PageKind, ...]:
+    """Return which kind of page stands at a place of a record."""
+    if number == 0:
+        return (PageKind.HEADER,)
+    return (PageKind.END,) if number == page_count - 1 else (PageKind.DATA,)

@@ -73,6 +73,14 @@ class FirstPage:
         """The page of memory where the ring of records begins."""
         return 1 + self.directory_pages
 
+    def page_after(self, number: int) -> int:
+        """Return the page of memory that follows a page of the ring."""
+        return number + 1 if number + 1 < self.page_count else self.first_ring_page
+
+    def slot_page(self, record: int) -> int:
+        """Return the page of memory that holds a record's directory slot."""
+        return 1 + record % self.directory_pages
+
 
 @dataclass(frozen=True, slots=True)
 class DirectorySlot:
@@ -153,12 +161,15 @@ class RecordHeader:
         start_ticks: The device's clock when the record began.
         tick_hz: Ticks in a second.
         sensors: 1 to 8 sensors; blocks name them by their place here.
+        power_up: How often the device had been switched on, modulo 65,536; 0 when it is not known. Ticks of two
+            records can be compared only when both have the same, and it is not 0.
     """
 
     record: int
     start_ticks: int
     tick_hz: int
     sensors: tuple[Sensor, ...]
+    power_up: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from smartdot.layout import BLOCK_SAMPLES_OFFSET, pack_block, pack_end, pack_header, unpack_header
 from smartdot.model import Block, EndReason, RecordEnd, RecordHeader, SampleType, Sensor, Total
 from smartdot.page import PAGE_SIZE_BYTES, read_page
-from smartdot.sums import CLOCK_TICKS, MOST_RECORD_TICKS, count_clipped
+from smartdot.sums import CLOCK_TICKS, MOST_MADE, MOST_RECORD_TICKS, count_clipped
 
 _ROOM_BYTES = PAGE_SIZE_BYTES - BLOCK_SAMPLES_OFFSET
 _OFFSET_BYTES = 4
@@ -74,12 +74,15 @@ class RecordWriter:
 
     Raises:
         PageError: The header has a value that FORMAT.md 4.1 does not allow.
-        ValueError: It has more sensors than a page holds.
+        ValueError: It has more sensors than a page holds, or a number that does not fit its field.
     """
 
     def __init__(self, header: RecordHeader) -> None:
         self._header = header
-        self._pages = [pack_header(header)]
+        try:
+            self._pages = [pack_header(header)]
+        except struct.error as error:
+            raise ValueError(f"a number of the header does not fit its field: {error}") from error
         # What a reader would refuse is refused here, before a sample is taken.
         unpack_header(read_page(self._pages[0]))
         self._end_of_time = min(CLOCK_TICKS, header.start_ticks + MOST_RECORD_TICKS)
@@ -97,14 +100,15 @@ class RecordWriter:
             counts: One count for each axis, within the sample type's range.
 
         Raises:
-            ValueError: Time runs backwards or beyond the device's clock, a count is out of the sample type's range, or
-                the number of counts is not the number of axes.
+            ValueError: Time runs backwards or beyond the device's clock, a count is out of the sample type's range, the
+                number of counts is not the number of axes, or the sample is one too many.
         """
         buffer = self._buffers[place]
         if len(counts) != buffer.sensor.axes:
             raise ValueError(f"{buffer.sensor.name} has {buffer.sensor.axes} axes, not {len(counts)}")
         if not buffer.last_ticks <= ticks < self._end_of_time:
             raise ValueError(f"time runs backwards or too far at sample {buffer.next_index + len(buffer.ticks)}")
+        self._check_index(buffer, 1)
         sample = _pack_counts(buffer.sensor, counts)
         while buffer.is_full(ticks):
             self._store(buffer.take_block())
@@ -117,13 +121,19 @@ class RecordWriter:
         """Note that a sensor made samples that could not be stored, so the next block's index jumps over them.
 
         Raises:
-            ValueError: The count is negative.
+            ValueError: The count is negative, or beyond the last index that the format has.
         """
         if count < 0:
             raise ValueError(f"{count} samples cannot be lost")
         buffer = self._buffers[place]
+        self._check_index(buffer, count)
         self._flush(buffer)
         buffer.next_index += count
+
+    @staticmethod
+    def _check_index(buffer: _SensorBuffer, more: int) -> None:
+        if buffer.next_index + len(buffer.ticks) + more > MOST_MADE:
+            raise ValueError(f"a record holds at most 2^32 - 1 samples of {buffer.sensor.name}, lost ones counted")
 
     def finish(self, reason: EndReason = EndReason.SHOT_OVER) -> list[bytes]:
         """Return all pages of the record, the end page last."""

@@ -8,6 +8,7 @@ from smartdot.model import Block, SampleType, Sensor, Total
 
 CLOCK_TICKS = 2**64
 MOST_RECORD_TICKS = 2**63
+MOST_MADE = 2**32 - 1
 
 
 @dataclass(slots=True)
@@ -37,7 +38,7 @@ class SensorSums:
         """Add the sensor's next block.
 
         Raises:
-            PageError: It begins before the last one ended, or its time is outside the record (`content`).
+            PageError: It begins before the last one ended, or its time or index is outside the record's (`content`).
         """
         if block.first_index < self.made or block.first_ticks < self.last_ticks:
             raise PageError("content", "a block that begins before the record, or before the sensor's last block ended")
@@ -46,6 +47,8 @@ class SensorSums:
             raise PageError(
                 "content", "a block that ends beyond the device's clock, or 2^63 ticks after the record began"
             )
+        if block.first_index + block.count > MOST_MADE:
+            raise PageError("content", "a block whose last index is above 2^32 - 2")
         self.stored += block.count
         self.made = block.first_index + block.count
         self.last_ticks = last_ticks
