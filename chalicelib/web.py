@@ -36,6 +36,7 @@ class Scope(Enum):
 
     PUBLIC = "public"
     USER = "user"
+    BRIDGE = "bridge"
     USER_OR_BRIDGE = "user or bridge"
 
 
@@ -148,6 +149,10 @@ class Routes:
         """Declare a POST; the arguments are those of `declare`."""
         return self.declare("POST", path, **declaration)
 
+    def put(self, path: str, **declaration: Any) -> Callable[[View], View]:
+        """Declare a PUT; the arguments are those of `declare`."""
+        return self.declare("PUT", path, **declaration)
+
     def declare(  # noqa: PLR0913 - a declaration says everything about its route, by name
         self,
         method: str,
@@ -212,8 +217,10 @@ class _Endpoint:
         if self._operation.scope is Scope.PUBLIC:
             return None
         caller = self._authenticate(bearer(request.headers.get("authorization")))
-        if caller.bridge_id is not None and self._operation.scope is not Scope.USER_OR_BRIDGE:
+        if caller.bridge_id is not None and self._operation.scope is Scope.USER:
             raise NotPermitted("A bridge's credential only uploads captures; this needs a user's access token.")
+        if caller.bridge_id is None and self._operation.scope is Scope.BRIDGE:
+            raise NotPermitted("This is for a bridge, with the credential of its own.")
         return caller
 
     def _answer(self, returned: Any) -> Response:

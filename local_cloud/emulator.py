@@ -25,13 +25,14 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from local_cloud import presigned
 from local_cloud.calls import Call, Reply
 from local_cloud.journal import Journal, StateError, Write
 from local_cloud.messages import NO_CHANGES, QueueWatch, replace_messages
 from local_cloud.repairs import Clock, repaired_moto
 from local_cloud.transactions import AppliedTokens
 
-REGION = "us-east-1"
+REGION = presigned.REGION
 IN_PROCESS_URL = "http://127.0.0.1"
 """What clients of this process believe to call; nothing is sent there."""
 
@@ -83,11 +84,19 @@ class Emulator:
     def handle(self, call: Call) -> Reply:
         """Let moto answer `call`, alone; when this returns, an accepted write is in the journal.
 
-        An error inside moto, or a journal that cannot be written, becomes a reply with status 500.
+        A presigned request is checked first, outside the lock: its body may be long. An error inside moto, or a journal
+        that cannot be written, becomes a reply with status 500.
         """
+        try:
+            if presigned.is_presigned(call.variables.get("QUERY_STRING", "")):
+                presigned.check_presigned(call)
+        except presigned.RefusedError as refusal:
+            return refusal.reply()
         with self._lock:
             try:
                 service, reply = self._answer(call)
+            except presigned.RefusedError as refusal:
+                return refusal.reply()
             except Exception as error:  # noqa: BLE001 - the client is told, whatever it was
                 traceback.print_exc(file=sys.stderr)
                 return _internal_error(error)
@@ -132,6 +141,8 @@ class Emulator:
         write = Write(self._service(call), time.time(), self._seed(), call)
         if write.service == "moto_api":
             return write.service, Reply(404, [("Content-Type", "text/plain")], b"moto's own API is not offered here\n")
+        if write.service == "s3":
+            presigned.check_signed(call)
         if _is_transaction(write) and (known := self._tokens.answer(call.body, write.received_s)):
             return write.service, known
         reply = self._run(write)
@@ -201,7 +212,7 @@ class Emulator:
 @functools.cache
 def _session() -> boto3.Session:
     """Return this process's session for its own clients; it keeps the services' descriptions once they are read."""
-    return boto3.Session("local", "local", region_name=REGION)
+    return boto3.Session(presigned.ACCESS_KEY, presigned.SECRET_KEY, region_name=REGION)
 
 
 class _RawBody(io.BytesIO):

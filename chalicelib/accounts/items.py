@@ -1,8 +1,8 @@
 """What accounts keeps: the items of the accounts table (docs/decisions/0004-passwords-and-tokens.md)."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.models import Model
 
 from chalicelib.dynamodb import AccountsTable
@@ -67,12 +67,15 @@ class RefreshItem(_Item):
 
 
 class BridgeItem(_Item):
-    """A bridge of a user: `U#<user>`, `BRIDGE#<bridge>`."""
+    """A bridge of a user: `U#<user>`, `BRIDGE#<bridge>`. Its last heartbeat is kept with it, as it was sent."""
 
+    SK_PREFIX: ClassVar[str] = "BRIDGE#"
     bridge_id = UnicodeAttribute()
     name = UnicodeAttribute()
     created_at = UnicodeAttribute()
     credential_sha256 = UnicodeAttribute()
+    heartbeat: Any = JSONAttribute(null=True)
+    heartbeat_received_at = UnicodeAttribute(null=True)
 
     class Meta(AccountsTable):
         """Where it stands."""

@@ -212,7 +212,7 @@ def add_bridge(user_id: str, name: str) -> BridgeView:
     hashed = secret_sha256(credential)
     bridge = BridgeItem(
         store.user_key(user_id),
-        f"BRIDGE#{bridge_id}",
+        BridgeItem.SK_PREFIX + bridge_id,
         bridge_id=bridge_id,
         name=name,
         created_at=now.isoformat(),

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from pynamodb.exceptions import DoesNotExist
+from pynamodb.exceptions import DoesNotExist, UpdateError
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.accounts.items import BridgeItem, CredentialItem, LoginItem, RefreshItem, UserItem, UsernameItem
-from chalicelib.dynamodb import write_together
+from chalicelib.dynamodb import ConditionFailedError, write_together
 
 if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
@@ -138,6 +138,48 @@ def find_credential(credential_sha256: str) -> CredentialItem | None:
         return CredentialItem.get(f"B#{credential_sha256}", CredentialItem.SK, consistent_read=True)
     except DoesNotExist:
         return None
+
+
+def find_bridge(user_id: str, bridge_id: str) -> BridgeItem | None:
+    """Return a bridge of a user."""
+    try:
+        return BridgeItem.get(user_key(user_id), BridgeItem.SK_PREFIX + bridge_id, consistent_read=True)
+    except DoesNotExist:
+        return None
+
+
+def set_heartbeat(user_id: str, bridge_id: str, heartbeat: object, received_at: str) -> None:
+    """Write a bridge's last heartbeat onto it; written twice it is the same.
+
+    Raises:
+        ConditionFailedError: There is no such bridge any more, and this makes none.
+    """
+    bridge = BridgeItem(user_key(user_id), BridgeItem.SK_PREFIX + bridge_id)
+    latest: list[Action] = [
+        BridgeItem.heartbeat.set(heartbeat),
+        BridgeItem.heartbeat_received_at.set(received_at),
+    ]
+    try:
+        bridge.update(actions=latest, condition=BridgeItem.pk.exists())
+    except UpdateError as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        raise ConditionFailedError(str(error)) from error
+
+
+def bridges_of(user_id: str, limit: int, after: str | None) -> tuple[list[BridgeItem], str | None]:
+    """Return a part of a user's bridges in the order of their ids, and the sort key where the next part begins."""
+    start = None if after is None else {"pk": {"S": user_key(user_id)}, "sk": {"S": after}}
+    found = BridgeItem.query(
+        user_key(user_id),
+        BridgeItem.sk.startswith(BridgeItem.SK_PREFIX),
+        consistent_read=True,
+        limit=limit,
+        last_evaluated_key=start,
+    )
+    items = list(found)
+    last = found.last_evaluated_key
+    return items, last["sk"]["S"] if last else None
 
 
 def _hash_of(refresh: RefreshItem) -> str:

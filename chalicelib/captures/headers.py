@@ -1,4 +1,4 @@
-"""The headers that come with raw bytes: Content-Digest (RFC 9530) and Capture-Provenance."""
+"""What comes beside raw bytes: Content-Digest (RFC 9530) and the claim, in Capture-Provenance or in JSON."""
 
 import base64
 import binascii
@@ -41,7 +41,7 @@ class DigestMismatch(Problem):
 
 
 class ProvenanceInvalid(Problem):
-    """The Capture-Provenance header cannot be read."""
+    """The claim that came beside the bytes cannot be read or kept."""
 
     status = 400
     name = "provenance-invalid"
@@ -107,9 +107,23 @@ def read_provenance(header: str | None) -> Provenance | None:
         provenance = _provenance_decoder.decode(text)
     except (ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise ProvenanceInvalid(f"It must be base64url of JSON: {error}") from error
+    check_claim(provenance)
+    return provenance
+
+
+def check_claim(provenance: Provenance | None) -> None:
+    """Hold a claim to what is kept of one.
+
+    Raises:
+        ProvenanceInvalid: As JSON it is longer than 4 KiB, or its `clock` is nested too deep.
+    """
+    if provenance is None:
+        return
     if _depth(provenance.clock) > DEEPEST_CLOCK:
         raise ProvenanceInvalid(f"clock is nested more than {DEEPEST_CLOCK} levels deep.")
-    return provenance
+    size_bytes = len(msgspec.json.encode(provenance))
+    if size_bytes > LARGEST_PROVENANCE_BYTES:
+        raise ProvenanceInvalid(f"It has {size_bytes} bytes as JSON; at most {LARGEST_PROVENANCE_BYTES} are kept.")
 
 
 def _depth(value: Any) -> int:

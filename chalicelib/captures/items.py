@@ -1,4 +1,4 @@
-"""What captures keeps beside the objects: the rows of the captures table."""
+"""What captures keeps beside the objects: the rows of the captures table, and the tickets of uploads to S3."""
 
 from typing import Any, ClassVar
 
@@ -25,7 +25,10 @@ class ByReceived(LocalSecondaryIndex["CaptureItem"]):  # type: ignore[no-untyped
 
 
 class CaptureItem(Model):
-    """A capture of a user: `U#<user>`, `C#<sha256>`. Written once; what follows from the bytes is kept elsewhere."""
+    """A capture of a user: `U#<user>`, `C#<sha256>`. Written once; what follows from the bytes is kept elsewhere.
+
+    Only the row of a rejected upload is ever replaced: by that of the right bytes, or of the next rejected upload.
+    """
 
     SK_PREFIX: ClassVar[str] = "C#"
     pk = UnicodeAttribute(hash_key=True)
@@ -36,6 +39,7 @@ class CaptureItem(Model):
     object_key = UnicodeAttribute()
     size_bytes = NumberAttribute()
     state = UnicodeAttribute()
+    reason = UnicodeAttribute(null=True)
     bad_pages: Any = JSONAttribute()
     bad_page_count = NumberAttribute()
     device = UnicodeAttribute(null=True)
@@ -43,8 +47,31 @@ class CaptureItem(Model):
     format_version = NumberAttribute(null=True)
     provenance: Any = JSONAttribute(null=True)
     bridge_id = UnicodeAttribute(null=True)
+    ticket_id = UnicodeAttribute(null=True)
     received_at = UnicodeAttribute()
     write_id = UnicodeAttribute()
+
+    class Meta(CapturesTable):
+        """Where it stands."""
+
+
+class TicketItem(Model):
+    """Leave to put an object into the raw bucket: `U#<user>`, `T#<sha256>`. No capture, and in no list.
+
+    It keeps what cannot be read from the bytes until they have arrived and were looked at. `open_until` ends the leave
+    to send; `expires_at`, when DynamoDB removes the item, comes long after the last event that may need it.
+    """
+
+    SK_PREFIX: ClassVar[str] = "T#"
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    v = NumberAttribute(default=SCHEMA_VERSION)
+    ticket_id = UnicodeAttribute()
+    size_bytes = NumberAttribute()
+    provenance: Any = JSONAttribute(null=True)
+    bridge_id = UnicodeAttribute(null=True)
+    open_until = NumberAttribute()
+    expires_at = NumberAttribute()
 
     class Meta(CapturesTable):
         """Where it stands."""

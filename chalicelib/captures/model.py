@@ -5,7 +5,14 @@ from typing import Annotated, Any
 
 import msgspec
 
+SMALLEST_CAPTURE_BYTES = 256
+"""A capture begins with the device's first page."""
+LARGEST_CAPTURE_BYTES = 64 * 1024 * 1024
+REJECTED = "rejected"
+PENDING = "pending"
+
 ShortText = Annotated[str, msgspec.Meta(max_length=64)]
+Sha256Hex = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -47,7 +54,10 @@ class CaptureView(msgspec.Struct, frozen=True):
     Attributes:
         id: The SHA-256 of its bytes, in hex.
         size_bytes: How many there are.
-        state: `verified`, `damaged` or `unreadable`.
+        state: `verified`: every page is what the device wrote. `damaged`: kept, with its bad pages named. `unreadable`:
+            kept, of a format version that is not known yet. `pending`: a ticket is open, or the bytes have arrived and
+            were not looked at yet. `rejected`: what arrived was not kept, for the `reason`.
+        reason: Why it was rejected; null in any other state.
         bad_pages: The damaged pages, at most 100 of them.
         bad_page_count: How many there are.
         device: The device's serial, as its first page says.
@@ -55,7 +65,7 @@ class CaptureView(msgspec.Struct, frozen=True):
         format_version: The format's version, as the first page says.
         provenance: The claim that came with the bytes, as it was sent.
         bridge_id: The bridge that brought it.
-        received_at: When it came.
+        received_at: When it came, or when it was rejected; null while it is pending.
     """
 
     id: str
@@ -68,7 +78,8 @@ class CaptureView(msgspec.Struct, frozen=True):
     format_version: int | None
     provenance: dict[str, Any] | None
     bridge_id: str | None
-    received_at: datetime
+    received_at: datetime | None
+    reason: str | None = None
 
 
 class CaptureList(msgspec.Struct, frozen=True):
@@ -81,3 +92,47 @@ class CaptureList(msgspec.Struct, frozen=True):
 
     items: tuple[CaptureView, ...]
     next: str | None
+
+
+class UploadRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /v1/captures/uploads`.
+
+    Attributes:
+        sha256: The SHA-256 of the capture's bytes, 64 hexadecimal digits in small letters.
+        size_bytes: How many there are, 256 bytes to 64 MiB.
+        provenance: What is known beside them.
+    """
+
+    sha256: Sha256Hex
+    size_bytes: Annotated[int, msgspec.Meta(ge=SMALLEST_CAPTURE_BYTES)]
+    provenance: Provenance | None = None
+
+
+class UploadTicket(msgspec.Struct, frozen=True):
+    """Leave to put one object into the raw bucket: the request to make, letter by letter.
+
+    Attributes:
+        sha256: The id that the capture will have.
+        method: `PUT`.
+        url: Where; it carries the leave, so it is as secret as a credential.
+        headers: All of them must be sent as they stand here.
+        expires_at: The request must have begun by then.
+    """
+
+    sha256: str
+    method: str
+    url: str
+    headers: dict[str, str]
+    expires_at: datetime
+
+
+class RawLink(msgspec.Struct, frozen=True):
+    """Where the bytes of a large capture can be fetched with a plain GET, without any credential.
+
+    Attributes:
+        url: It carries the leave, so it is as secret as a credential.
+        expires_at: The request must have begun by then.
+    """
+
+    url: str
+    expires_at: datetime

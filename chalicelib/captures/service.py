@@ -2,20 +2,20 @@
 
 import hashlib
 import re
-import uuid
-from datetime import UTC, datetime
+import time
 
 import msgspec
 
 from chalicelib.captures import bucket, store
 from chalicelib.captures.cursor import encode_cursor
-from chalicelib.captures.items import CaptureItem
-from chalicelib.captures.model import BadPage, CaptureList, CaptureView, Provenance
+from chalicelib.captures.items import CaptureItem, TicketItem
+from chalicelib.captures.model import PENDING, REJECTED, CaptureList, CaptureView, Provenance, RawLink
+from chalicelib.captures.rows import Upload, inspected_row, pending_view, view_of
 from chalicelib.errors import NotFound, Problem
+from chalicelib.settings import LARGEST_INLINE_CAPTURE_BYTES
 from chalicelib.web import Caller
 from smartdot import Inspection, NotACaptureError, inspect_capture
 
-MOST_BAD_PAGES_NAMED = 100
 _SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -64,11 +64,11 @@ def keep(caller: Caller, data: bytes, sha256: str, provenance: Provenance | None
         EmptyBody: There were no bytes.
         NotACapture: They are no SmartDot's.
     """
-    key = bucket.object_key(caller.user_id, sha256)
-    row = _item(caller, key, sha256, _inspect(data), len(data), provenance)
-    bucket.put_once(key, data, sha256)
+    upload = Upload(caller.user_id, sha256, len(data), msgspec.to_builtins(provenance), caller.bridge_id)
+    row = inspected_row(upload, _inspect(data))
+    bucket.put_once(row.object_key, data, sha256)
     item, is_new = store.add(row)
-    return _view(item), is_new
+    return view_of(item), is_new
 
 
 def _inspect(data: bytes) -> Inspection:
@@ -80,77 +80,52 @@ def _inspect(data: bytes) -> Inspection:
         raise NotACapture("Nothing was stored. A capture is the device's first page and a record's pages.") from error
 
 
-def _item(
-    caller: Caller, key: str, sha256: str, inspection: Inspection, size_bytes: int, provenance: Provenance | None
-) -> CaptureItem:
-    received_at = datetime.now(UTC).isoformat(timespec="microseconds")
-    named = inspection.problems[:MOST_BAD_PAGES_NAMED]
-    return CaptureItem(
-        store.partition(caller.user_id),
-        store.sort_key(sha256),
-        received_key=f"{received_at}#{sha256}",
-        object_key=key,
-        size_bytes=size_bytes,
-        state=str(inspection.state),
-        bad_pages=[{"page": bad.page, "problem": bad.problem, "detail": bad.detail} for bad in named],
-        bad_page_count=inspection.problem_count,
-        device=inspection.first.serial if inspection.first else None,
-        record=inspection.header.record if inspection.header else None,
-        format_version=inspection.format_version,
-        provenance=msgspec.to_builtins(provenance),
-        bridge_id=caller.bridge_id,
-        received_at=received_at,
-        write_id=str(uuid.uuid4()),
-    )
-
-
-def _view(item: CaptureItem) -> CaptureView:
-    return CaptureView(
-        id=item.sk.removeprefix(CaptureItem.SK_PREFIX),
-        size_bytes=int(item.size_bytes),
-        state=item.state,
-        bad_pages=msgspec.convert(item.bad_pages, tuple[BadPage, ...]),
-        bad_page_count=int(item.bad_page_count),
-        device=item.device,
-        record=_integer(item.record),
-        format_version=_integer(item.format_version),
-        provenance=item.provenance,
-        bridge_id=item.bridge_id,
-        received_at=datetime.fromisoformat(item.received_at),
-    )
-
-
-def _integer(number: float | None) -> int | None:
-    return None if number is None else int(number)
-
-
 def newest(user_id: str, limit: int, after: store.Position | None) -> CaptureList:
     """Return a page of a user's captures, newest first."""
     items, position = store.newest(user_id, limit, after)
-    return CaptureList(tuple(_view(item) for item in items), encode_cursor(position))
+    return CaptureList(tuple(view_of(item) for item in items), encode_cursor(position))
 
 
 def find(user_id: str, sha256: str) -> CaptureView:
-    """Return a user's capture.
+    """Return a user's capture; before its bytes were looked at, as pending.
 
     Raises:
         NotFound: There is none, or it is someone else's; the answer is the same.
     """
-    item = store.find(user_id, sha256) if _SHA256_HEX.fullmatch(sha256) else None
-    if item is None:
+    is_hash = _SHA256_HEX.fullmatch(sha256) is not None
+    row = store.find(user_id, sha256) if is_hash else None
+    if row is not None and row.state != REJECTED:
+        return view_of(row)
+    ticket = store.find_ticket(user_id, sha256) if is_hash else None
+    if ticket is not None and _is_awaited(ticket, row, user_id, sha256):
+        return pending_view(ticket)
+    if row is None:
         raise NotFound("There is no such capture in your account.")
-    return _view(item)
+    return view_of(row)
 
 
-def raw(user_id: str, sha256: str) -> bytes:
-    """Return a capture's bytes as they came.
+def _is_awaited(ticket: TicketItem, rejected: CaptureItem | None, user_id: str, sha256: str) -> bool:
+    """Return whether a verdict on the bytes of this ticket is still to come."""
+    if rejected is not None and rejected.ticket_id == ticket.ticket_id:
+        return False
+    return ticket.open_until > time.time() or bucket.is_there(bucket.object_key(user_id, sha256))
+
+
+def raw(user_id: str, sha256: str) -> bytes | RawLink:
+    """Return a capture's bytes as they came, or where to fetch them when they do not fit into an answer.
+
+    What is given as bytes is hashed again first. What is fetched from S3 is for the one who fetches it to hash.
 
     Raises:
-        NotFound: As `find`.
+        NotFound: As `find`; or the capture is pending or rejected, so that there are no bytes to give.
         RawMissing: The row is there and the object is not.
         RawChanged: The object is another one.
     """
-    find(user_id, sha256)
+    capture = find(user_id, sha256)
+    if capture.state in {PENDING, REJECTED}:
+        raise NotFound(f"This capture is {capture.state}: there are no bytes of it to give.")
+    if capture.size_bytes > LARGEST_INLINE_CAPTURE_BYTES:
+        return RawLink(*bucket.presign_get(bucket.object_key(user_id, sha256)))
     data = read_object(user_id, sha256)
     if data is None:
         raise RawMissing("The row of this capture is there and its object is not. Please report it.")

@@ -6,13 +6,18 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from chalicelib.captures import arrival
 from chalicelib.captures import service as captures
+from chalicelib.captures.model import PENDING, REJECTED
 from chalicelib.metrics import store
 from chalicelib.metrics.computation import compute
 from chalicelib.metrics.items import MetricsItem
 from chalicelib.metrics.model import Computed, MetricsView
 from smartdot import CaptureState, FormatError, decode_capture
 
+LARGEST_COMPUTED_BYTES = 32 * 1024 * 1024
+"""Decoding takes up to 25 times a capture's size (one-axis samples, the densest that there are), so this and the
+libraries stay below half of the processing function's memory; tests/chalicelib/test_memory.py measures it."""
 _LOG = logging.getLogger("chalicelib.metrics")
 
 
@@ -21,9 +26,10 @@ class ObjectChangedError(Exception):
 
 
 def process_object(key: str) -> None:
-    """Compute and keep the metrics of a new object in the raw bucket.
+    """Verify a new object in the raw bucket that came by ticket, then compute and keep its metrics.
 
-    The capture's row is not needed: the event may come before it. An event that comes twice computes the same again.
+    The row of an inline upload is not needed: the event may come before it. An event that comes twice computes the same
+    again.
 
     Raises:
         ObjectChangedError: The bytes are not those of the key's hash.
@@ -33,6 +39,12 @@ def process_object(key: str) -> None:
         _LOG.warning("the object %s is no capture and was left alone", key)
         return
     user_id, sha256 = owner
+    verified = arrival.verify(user_id, sha256)
+    if verified is not None and verified.state == REJECTED:
+        return
+    if verified is not None and verified.size_bytes > LARGEST_COMPUTED_BYTES:
+        store.put(_too_large(user_id, sha256, verified.size_bytes))
+        return
     data = captures.read_object(user_id, sha256)
     if data is None:
         _LOG.warning("the object %s was removed before it could be processed", key)
@@ -40,6 +52,14 @@ def process_object(key: str) -> None:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ObjectChangedError(f"{key}: {ObjectChangedError.__doc__}")
     store.put(_result(user_id, sha256, data))
+
+
+def _too_large(user_id: str, sha256: str, size_bytes: int) -> MetricsItem:
+    item = store.new_item(user_id, sha256)
+    item.computed_at = datetime.now(UTC).isoformat()
+    item.state = "failed"
+    item.reason = f"The capture has {size_bytes} bytes; metrics are computed of up to {LARGEST_COMPUTED_BYTES}."
+    return item
 
 
 def _result(user_id: str, sha256: str, data: bytes) -> MetricsItem:
@@ -63,7 +83,7 @@ def show(user_id: str, sha256: str) -> MetricsView:
     item = store.find(user_id, sha256)
     if item is not None:
         return _view(item)
-    if capture.state != CaptureState.VERIFIED:
+    if capture.state not in {CaptureState.VERIFIED, PENDING}:
         return MetricsView("failed", reason=f"The capture is {capture.state}, so nothing is computed from it.")
     return MetricsView("pending")
 

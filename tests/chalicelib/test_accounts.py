@@ -225,9 +225,15 @@ def test_a_bridge_gets_a_credential_of_its_own(bowler: Bowler) -> None:
 
 
 def test_a_bridge_only_uploads(api: Api, bowler: Bowler, new_bowler: Callable[[], Bowler], capture: bytes) -> None:
-    """A bridge's credential reads nothing and makes nothing but captures, which land in its owner's account."""
+    """A bridge's credential makes nothing but captures, in its owner's account, and reads no list and no bytes."""
     credential = bowler("POST", "/v1/bridges", json={}).json["credential"]
-    for method, path in [("GET", "/v1/captures"), ("GET", f"/v1/captures/{'0' * 64}"), ("POST", "/v1/bridges")]:
+    for method, path in [
+        ("GET", "/v1/captures"),
+        ("GET", f"/v1/captures/{'0' * 64}/raw"),
+        ("GET", f"/v1/captures/{'0' * 64}/metrics"),
+        ("GET", "/v1/bridges"),
+        ("POST", "/v1/bridges"),
+    ]:
         refused = api(method, path, token=credential)
         assert (refused.status, refused.problem) == (403, "not-permitted")
     kept = Bowler(api, bowler.username, credential, "").post_capture(capture)

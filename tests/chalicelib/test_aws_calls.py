@@ -14,17 +14,26 @@ import pytest
 from chalicelib import secrets
 from chalicelib.accounts import store
 from chalicelib.accounts.items import LoginItem, RefreshItem, UsernameItem
-from chalicelib.captures import bucket
+from chalicelib.captures import bucket, queue
 from chalicelib.captures.cursor import decode_cursor, encode_cursor
 from chalicelib.dynamodb import ConditionFailedError, write_together
 from chalicelib.errors import InvalidQuery
 from local_cloud.cloud import LocalCloud
 from tests.api import PASSWORD, Api, Bowler
+from tests.chalicelib.tickets import ask, new_capture, put, sha256_of, without_events
 from tests.chalicelib.wire import Call, Wire
 
 POLICIES = Path(__file__).parents[2] / ".chalice"
-UNSEEN = {"s3:ListBucket"}
-"""Allowed and in no request: with it S3 answers 404 for an object that is not there, without it 403."""
+UNSEEN = {"s3:ListBucket", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+"""Allowed and in no request of ours: with s3:ListBucket S3 answers 404 for an object that is not there, without it 403;
+Lambda itself takes the messages out of the queue, with the function's role."""
+HEARTBEAT = {
+    "version": "1",
+    "captures_waiting": 0,
+    "bytes_waiting": 0,
+    "captures_quarantined": 0,
+    "sent_at": "2026-11-24T07:00:00Z",
+}
 
 
 @pytest.fixture
@@ -108,6 +117,31 @@ def test_a_conflicting_put_is_sent_again(wire: Wire, capture: bytes) -> None:
     assert bucket.get(key) == capture
 
 
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("eu-central-1", "revmetrix-local-raw.s3.eu-central-1.amazonaws.com"),
+        ("us-east-1", "revmetrix-local-raw.s3.amazonaws.com"),
+    ],
+)
+def test_tickets_and_links_lead_to_the_buckets_own_region(
+    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch, region: str, host: str
+) -> None:
+    """On AWS nothing has to be redirected, and all of it is TLS: whoever holds a ticket follows no redirect."""
+    assert cloud.aws_url
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    for name, value in {"AWS_REGION": region, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}.items():
+        monkeypatch.setenv(name, value)
+    bucket._client.cache_clear()
+    try:
+        links = [bucket.presign_put("raw/u/x", 300, "0" * 64).url, bucket.presign_get("raw/u/x")[0]]
+        bucket._client().close()
+    finally:
+        monkeypatch.undo()
+        bucket._client.cache_clear()
+    assert all(link.startswith(f"https://{host}/raw/u/x?") for link in links), links
+
+
 def test_a_successor_is_replaced_only_where_it_was_read(cloud: LocalCloud) -> None:
     """A refresh that read an older successor changes nothing, though that older one is still there and unused."""
     assert cloud.aws_url
@@ -149,15 +183,37 @@ def _use_everything(cloud: LocalCloud, api: Api, bowler: Bowler, capture: bytes)
     grant = {"username": registration["username"], "password": PASSWORD}
     refresh = {"refresh_token": api("POST", "/v1/tokens", json=grant).json["refresh_token"]}
     assert [api("POST", "/v1/tokens/refresh", json=refresh).status for _ in range(2)] == [200, 200]
-    assert bowler("POST", "/v1/bridges", json={}).status == 201
+    bridge = bowler("POST", "/v1/bridges", json={}).json
+    assert bowler("GET", "/v1/bridges").status == 200
+    assert api("GET", "/v1/bridges/me", token=bridge["credential"]).status == 200
+    assert api("PUT", "/v1/bridges/me/heartbeat", token=bridge["credential"], json=HEARTBEAT).status == 200
     assert [bowler.post_capture(capture).status for _ in range(2)] == [201, 200]
     cloud.pump.drain(30)
     one = f"/v1/captures/{hashlib.sha256(capture).hexdigest()}"
     assert [bowler("GET", path).status for path in ("/v1/captures", one, f"{one}/raw", f"{one}/metrics")] == [200] * 4
+    _use_tickets(cloud, bowler)
+
+
+def _use_tickets(cloud: LocalCloud, bowler: Bowler) -> None:
+    junk = uuid.uuid4().bytes * 20
+    for data in (new_capture(), junk):
+        assert put(ask(bowler, data).json, data) == 200
+        cloud.pump.drain(30)
+        assert bowler("GET", f"/v1/captures/{sha256_of(data)}").status == 200
+    assert ask(bowler, junk).status == 201
+    without_row = new_capture()
+    with without_events():
+        assert put(ask(bowler, without_row).json, without_row) == 200
+        assert bowler("GET", f"/v1/captures/{sha256_of(without_row)}").json["state"] == "pending"
+    assert ask(bowler, without_row).json["state"] == "pending"
+    cloud.pump.drain(30)
 
 
 def _requested(call: Call) -> set[tuple[str, str]]:
     """Return the actions that IAM asks for, each with its resource (the service authorization reference's terms)."""
+    if call.headers.get("x-amz-target", "").startswith("AmazonSQS."):
+        name = call.json.get("QueueName") or call.json["QueueUrl"].rpartition("/")[2]
+        return {(f"sqs:{call.operation}", f":{name}")}
     if call.operation == "GetSecretValue":
         return {("secretsmanager:GetSecretValue", f"{call.json['SecretId']}-AbCdEf")}
     if call.operation == "TransactWriteItems":
@@ -193,6 +249,7 @@ def test_policies_allow_what_is_done_and_nothing_else(
 ) -> None:
     """Each request of a function is allowed by its policy, and each action allowed is one that it really uses."""
     secrets.forget()
+    queue._queue_url.cache_clear()
     wire.heal()
     _use_everything(cloud, api, bowler, capture)
     here = threading.current_thread().name
@@ -202,7 +259,7 @@ def test_policies_allow_what_is_done_and_nothing_else(
         requested = {pair for call in calls for pair in _requested(call)}
         assert not [pair for pair in requested if not _is_allowed(statements, *pair)]
         allowed = {action for statement in statements for action in statement["Action"]}
-        ours = {action for action in allowed if action.startswith(("dynamodb:", "s3:", "secretsmanager:"))}
+        ours = {action for action in allowed if action.startswith(("dynamodb:", "s3:", "secretsmanager:", "sqs:"))}
         assert {action for action, _ in requested} == ours - UNSEEN
 
 

@@ -1,16 +1,12 @@
 """What is promised when AWS or the process fails: at every call of every operation, and after its repeat."""
 
-import contextlib
 import hashlib
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import boto3
 import pytest
 
-from chalicelib import secrets
 from chalicelib.accounts import service as accounts
 from chalicelib.accounts.model import Registration, TokenView
 from chalicelib.captures import bucket
@@ -23,15 +19,10 @@ from chalicelib.settings import settings
 from chalicelib.web import Caller
 from local_cloud.cloud import LocalCloud
 from tests.api import PASSWORD
-from tests.chalicelib.wire import Died, Fault, Wire
+from tests.chalicelib.faults import FAULTS, Operation, try_every_call
+from tests.chalicelib.tickets import without_events
+from tests.chalicelib.wire import Fault, Wire
 from tests.throws import Throw
-
-FAULTS = {
-    "connection lost before": Fault(is_done=False, is_fatal=False),
-    "reply lost": Fault(is_done=True, is_fatal=False),
-    "died before": Fault(is_done=False, is_fatal=True),
-    "died after": Fault(is_done=True, is_fatal=True),
-}
 
 
 @pytest.fixture
@@ -48,13 +39,6 @@ def username(cloud: LocalCloud) -> str:
     name = f"failing-{uuid.uuid4().hex}"
     accounts.register(Registration(name, "a@example.org", PASSWORD))
     return name
-
-
-@dataclass(frozen=True)
-class _Operation:
-    prepare: Callable[[str], Any]
-    do: Callable[[Any], Any]
-    check: Callable[[Any, Any], None]
 
 
 def _register(name: str) -> None:
@@ -84,7 +68,7 @@ def _check_bridge(user_id: str, bridge: Any) -> None:
     assert accounts.authenticate(bridge.credential) == Caller(user_id=user_id, bridge_id=bridge.id)
 
 
-def _new_capture(_: str) -> tuple[str, bytes]:
+def _new_capture() -> tuple[str, bytes]:
     return str(uuid.uuid4()), Throw(duration_s=0.5, record=uuid.uuid4().int % (2**32 - 1) + 1).capture()
 
 
@@ -110,22 +94,12 @@ def _check_kept(owned: tuple[str, bytes], kept: tuple[Any, bool]) -> None:
     assert (len(_rows(user_id)), _object_versions(user_id)) == (1, 1)
 
 
-def _unprocessed(_: str) -> tuple[str, str]:
-    user_id, data = _new_capture("")
+def _unprocessed() -> tuple[str, str]:
+    user_id, data = _new_capture()
     sha256 = hashlib.sha256(data).hexdigest()
-    client = boto3.client("s3", region_name=settings().region)
-    configuration = client.get_bucket_notification_configuration(Bucket=settings().raw_bucket)
-    configuration.pop("ResponseMetadata", None)  # type: ignore[misc]  # botocore puts it into every answer
     # Without its event, so that only the test computes these metrics.
-    client.put_bucket_notification_configuration(Bucket=settings().raw_bucket, NotificationConfiguration={})
-    try:
+    with without_events():
         bucket.put_once(bucket.object_key(user_id, sha256), data, sha256)
-    finally:
-        client.put_bucket_notification_configuration(
-            Bucket=settings().raw_bucket,
-            NotificationConfiguration=configuration,  # type: ignore[arg-type]  # what was read is written back
-        )
-        client.close()
     return user_id, sha256
 
 
@@ -139,62 +113,42 @@ def _user_id(name: str) -> str:
     return accounts.authenticate(accounts.log_in(name, PASSWORD).access_token).user_id
 
 
-OPERATIONS = {
-    "register": _Operation(lambda _: f"failing-{uuid.uuid4().hex}", _register, _check_registered),
-    "log in": _Operation(lambda name: name, lambda name: accounts.log_in(name, PASSWORD), _check_tokens),
-    "refresh": _Operation(_refresh_token, accounts.refresh, _check_tokens),
-    "refresh after a lost reply": _Operation(_refreshed_token, accounts.refresh, _check_tokens),
-    "add a bridge": _Operation(_user_id, lambda user_id: accounts.add_bridge(user_id, "bridge"), _check_bridge),
-    "upload": _Operation(_new_capture, _upload, _check_kept),
-    "process": _Operation(
-        _unprocessed, lambda owned: metrics.process_object(bucket.object_key(*owned)), _check_computed
-    ),
-}
+def _assert_object_first(owned: tuple[str, bytes]) -> None:
+    for row in _rows(owned[0]):
+        assert bucket.get(row.object_key) is not None
 
 
-def _count(wire: Wire, operation: _Operation, username: str) -> int:
-    given = operation.prepare(username)
-    secrets.forget()
-    wire.heal()
-    result = operation.do(given)
-    count = len(wire.own)
-    operation.check(given, result)
-    return count
-
-
-def _assert_object_first(given: Any) -> None:
-    if isinstance(given, tuple):
-        for row in _rows(given[0]):
-            assert bucket.get(row.object_key) is not None
+def _operations(name: str) -> dict[str, Operation]:
+    """Return the operations, as they are tried with a registered user."""
+    return {
+        "register": Operation(lambda: f"failing-{uuid.uuid4().hex}", _register, _check_registered),
+        "log in": Operation(lambda: name, lambda name: accounts.log_in(name, PASSWORD), _check_tokens),
+        "refresh": Operation(lambda: _refresh_token(name), accounts.refresh, _check_tokens),
+        "refresh after a lost reply": Operation(lambda: _refreshed_token(name), accounts.refresh, _check_tokens),
+        "add a bridge": Operation(
+            lambda: _user_id(name), lambda user_id: accounts.add_bridge(user_id, "bridge"), _check_bridge
+        ),
+        "upload": Operation(_new_capture, _upload, _check_kept, _assert_object_first),
+        "process": Operation(
+            _unprocessed, lambda owned: metrics.process_object(bucket.object_key(*owned)), _check_computed
+        ),
+    }
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
-def test_every_call_may_fail(wire: Wire, username: str, operation: _Operation, fault: Fault) -> None:
-    """Whichever call fails, no row lacks its object, and after the same request again the promise holds.
-
-    One lost connection is mended by the SDK, so that nobody notices: an upload is still new and a name still free.
-    """
-    count = _count(wire, operation, username)
-    assert count >= 1
-    for at in range(count):
-        given = operation.prepare(username)
-        secrets.forget()
-        wire.fail(at, fault)
-        with pytest.raises(Died) if fault.is_fatal else contextlib.nullcontext():
-            result = operation.do(given)
-        wire.heal()
-        _assert_object_first(given)
-        if fault.is_fatal:
-            result = _again(operation, given)
-        elif operation.do is _upload:
-            assert result[1] is True
-        operation.check(given, result)
+@pytest.mark.parametrize("operation", _operations(""))
+def test_every_call_may_fail(wire: Wire, username: str, operation: str, fault: Fault) -> None:
+    """Whichever call fails, no row lacks its object, and after the same request again the promise holds."""
+    try_every_call(wire, _operations(username)[operation], fault)
 
 
-def _again(operation: _Operation, given: Any) -> Any:
-    try:
-        return operation.do(given)
-    except accounts.UsernameTaken:
-        # The first request was done, and only its reply is missing: the user can log in, which the check does.
-        return None
+@pytest.mark.parametrize("at", range(2))
+@pytest.mark.parametrize("is_done", [False, True])
+def test_one_lost_connection_is_noticed_by_nobody(wire: Wire, at: int, *, is_done: bool) -> None:
+    """The SDK mends one lost connection, also of a write that was done: the upload is still new."""
+    given = _new_capture()
+    wire.fail(at, Fault(is_done=is_done, is_fatal=False))
+    kept, is_new = _upload(given)
+    wire.heal()
+    assert is_new
+    _check_kept(given, (kept, is_new))

@@ -92,7 +92,8 @@ def test_a_connection_carries_many_requests(bare_aws: AwsOnPort) -> None:
         connection.request(method, "/bucket/key")
         response = connection.getresponse()
         assert (response.status, response.read(), response.headers["Content-Length"]) == (200, body, "7")
-    connection.request("PUT", "/bucket/chunked", body=iter([b"con", b"tent"]), encode_chunked=True)
+    signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request, x"}
+    connection.request("PUT", "/bucket/chunked", body=iter([b"con", b"tent"]), headers=signed, encode_chunked=True)
     assert connection.getresponse().read() == b""
     assert connection.sock is first_socket
     connection.close()

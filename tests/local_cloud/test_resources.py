@@ -246,6 +246,16 @@ def test_a_condition_chooses(tmp_path: Path, value: str, actions: list[str] | No
     assert resolved == {"Period": 300} | ({} if actions is None else {"AlarmActions": actions})
 
 
+def test_the_alarm_can_reach_someone() -> None:
+    """With a topic the alarm tells it when it begins and ends; without one it has no action, and is none the less."""
+    topic = "arn:aws:sns:us-east-1:123456789012:operators"
+    for arn, actions in ((topic, [topic]), ("", None)):
+        template = Template(TEMPLATE, {**PARAMETERS, "AlarmTopicArn": arn})
+        (alarm,) = (one for one in template.in_order() if one.type == "AWS::CloudWatch::Alarm")
+        properties = {name: alarm.properties[name] for name in ("AlarmActions", "OKActions")}
+        assert template.resolve(properties, {}) == ({} if actions is None else dict.fromkeys(properties, actions))
+
+
 def test_a_drawn_secret_keeps_its_rules() -> None:
     """A drawn password has its length and every kind that is not excluded, and is never drawn twice."""
     rules = {"PasswordLength": 8, "ExcludePunctuation": True, "ExcludeCharacters": "abc0"}

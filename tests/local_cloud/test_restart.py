@@ -1,5 +1,8 @@
+import base64
 import contextlib
+import hashlib
 import json
+import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -7,10 +10,14 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import boto3
 import pytest
+import urllib3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from chalice.app import Chalice
 
+from local_cloud import presigned
 from local_cloud.cloud import LocalCloud
 from local_cloud.journal import Journal, StateError
 from local_cloud.transactions import TOKEN_LIFETIME_S
@@ -104,6 +111,29 @@ def test_all_is_there_after_a_restart(tmp_path: Path) -> None:
     for _ in range(2):
         with aws_on_port(tmp_path) as aws:
             assert everything(aws) == before
+
+
+def test_a_large_presigned_object_survives(tmp_path: Path) -> None:
+    """64 MiB that came by a presigned PUT are in the journal whole, with their event, long after the leave expired."""
+    body = os.urandom(64 * 1024 * 1024)
+    checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    with aws_on_port(tmp_path) as aws:
+        session = boto3.Session(presigned.ACCESS_KEY, presigned.SECRET_KEY, region_name=presigned.REGION)
+        s3 = session.client("s3", endpoint_url=aws.url, config=Config(signature_version="s3v4"))
+        params = {"Bucket": BUCKET, "Key": "raw/u/large", "ChecksumAlgorithm": "SHA256", "ChecksumSHA256": checksum}
+        url = s3.generate_presigned_url("put_object", Params=params, ExpiresIn=1)
+        s3.close()
+        headers = {"x-amz-checksum-sha256": checksum, "x-amz-sdk-checksum-algorithm": "SHA256"}
+        with urllib3.PoolManager(retries=False) as http:
+            assert http.request("PUT", url, body=body, headers=headers).status == 200
+        events = waiting(aws)
+    with (
+        patch("local_cloud.presigned.check_presigned", side_effect=presigned.RefusedError(403, "AccessDenied", "late")),
+        aws_on_port(tmp_path) as aws,
+    ):
+        kept = aws.client("s3").get_object(Bucket=BUCKET, Key="raw/u/large", ChecksumMode="ENABLED")
+        assert (kept["ChecksumSHA256"], kept["Body"].read() == body) == (checksum, True)
+        assert waiting(aws) == events
 
 
 def test_drawn_keys_stay(tmp_path: Path) -> None:

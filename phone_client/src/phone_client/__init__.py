@@ -1,5 +1,6 @@
 """The reference client of the RevMetrix Web API: what a phone app ports."""
 
+from phone_client.bridges import Bridge, BridgeStatus, Heartbeat, SeenDevice
 from phone_client.client import ApiClient
 from phone_client.errors import (
     CaptureChangedError,
@@ -21,7 +22,6 @@ from phone_client.errors import (
 )
 from phone_client.model import (
     BadPage,
-    Bridge,
     Capture,
     Health,
     Metric,
@@ -40,12 +40,14 @@ __all__ = [
     "ApiClient",
     "BadPage",
     "Bridge",
+    "BridgeStatus",
     "Capture",
     "CaptureChangedError",
     "ClientError",
     "Connection",
     "FileTokenStore",
     "Health",
+    "Heartbeat",
     "LoginNeededError",
     "MemoryTokenStore",
     "Metric",
@@ -57,6 +59,7 @@ __all__ = [
     "ProblemError",
     "Provenance",
     "ReplyLostError",
+    "SeenDevice",
     "SensorSummary",
     "ServerTroubleError",
     "StillPendingError",

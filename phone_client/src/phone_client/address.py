@@ -5,7 +5,7 @@ import ipaddress
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
-from phone_client.errors import UsageError
+from phone_client.errors import UsageError, WrongAnswerError
 
 
 def checked_address(text: str, *, allow_http: bool) -> str:
@@ -31,6 +31,24 @@ def checked_address(text: str, *, allow_http: bool) -> str:
             f"http://{url.host} would send passwords unencrypted to another machine. Use https, or allow http."
         )
     return url.url.rstrip("/")
+
+
+def checked_link(text: str, *, allow_http: bool) -> str:
+    """Return a link that the API gave, to be fetched without any credential.
+
+    Raises:
+        WrongAnswerError: It is no such link, or the bytes would travel openly from another machine.
+    """
+    try:
+        url = parse_url(text)
+    except LocationParseError as error:
+        raise WrongAnswerError("The server gave a link that is no address. Nothing was fetched.") from error
+    is_safe = url.scheme == "https" or (
+        url.scheme == "http" and (allow_http or (url.host is not None and _is_this_machine(url.host)))
+    )
+    if not url.host or url.auth or not is_safe:
+        raise WrongAnswerError("The server gave a link that is not fetched: it must be https, without a username.")
+    return url.url
 
 
 def _is_this_machine(host: str) -> bool:

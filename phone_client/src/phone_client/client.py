@@ -1,26 +1,28 @@
 """The Web API client: every operation of the API as a method with types."""
 
 import hashlib
+import io
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import BinaryIO, Self, TypeVar
 
 import msgspec
 
-from phone_client.answers import Answer, read_bytes, read_json
-from phone_client.capture_id import capture_path, checked_capture_id
-from phone_client.errors import CaptureChangedError, LoginNeededError, StillPendingError, UsageError, WrongAnswerError
+from phone_client.answers import Answer, read_json
+from phone_client.bridges import Bridge, BridgeList, BridgeStatus
+from phone_client.capture_id import capture_path
+from phone_client.download import BINARY, Download
+from phone_client.errors import LoginNeededError, StillPendingError, UsageError, WrongAnswerError
+from phone_client.lists import walk
 from phone_client.login import Login
-from phone_client.model import Bridge, Capture, CaptureList, Health, Metrics, Provenance, Uploaded, User
+from phone_client.model import Capture, CaptureList, Health, Metrics, Provenance, Uploaded, User
 from phone_client.request import ALWAYS, JSON, Request, posting, reading
 from phone_client.timing import Timing
 from phone_client.tokens import MemoryTokenStore, TokenStore
 from phone_client.transport import Connection, Transport
 
-BINARY = "application/octet-stream"
 LARGEST_PROVENANCE_BYTES = 4096
-LARGEST_LIST = 100
 _CREATED = 201
 _UNSAID_WAIT_S = 1.0
 _SHORTEST_WAIT_S = 0.2
@@ -109,17 +111,13 @@ class ApiClient:
         if_lost = "A bridge may have been made whose credential nobody has seen; add another."
         return read_json(self._send(posting("/v1/bridges", {"name": name}, if_lost=if_lost)), Bridge)
 
+    def bridges(self) -> Iterator[BridgeStatus]:
+        """Return all bridges with their last heartbeats; the list is fetched in parts, as far as it is read."""
+        return walk(lambda query: self._get("/v1/bridges", BridgeList, query))
+
     def captures(self) -> Iterator[Capture]:
         """Return all captures, newest first; the list is fetched in parts, as far as it is read."""
-        query = {"limit": str(LARGEST_LIST)}
-        while True:
-            listed = self._get("/v1/captures", CaptureList, query)
-            yield from listed.items
-            if listed.next is None:
-                return
-            if listed.next == query.get("cursor"):
-                raise WrongAnswerError("The server's list of captures leads back to itself; what came so far is good.")
-            query = {**query, "cursor": listed.next}
+        return walk(lambda query: self._get("/v1/captures", CaptureList, query))
 
     def capture(self, capture_id: str) -> Capture:
         """Return a capture, without its bytes.
@@ -131,21 +129,23 @@ class ApiClient:
         return self._get(capture_path(capture_id), Capture)
 
     def raw(self, capture_id: str) -> bytes:
-        """Return a capture's bytes, bit for bit as they were uploaded.
+        """Return a capture's bytes, bit for bit as they were uploaded; errors as of `save_raw`."""
+        sink = io.BytesIO()
+        self.save_raw(capture_id, sink)
+        return sink.getvalue()
+
+    def save_raw(self, capture_id: str, file: BinaryIO) -> int:
+        """Write a capture's bytes into an empty file that can be sought in, and return how many there are.
+
+        A large capture comes straight from the store behind the API, piece by piece and without any credential. What is
+        in the file after an error is of no use.
 
         Raises:
-            NotFoundError: There is none of this id in one's account.
+            NotFoundError: There is none of this id in one's account, or none of its bytes.
             CaptureChangedError: What arrived does not hash to the id.
             UsageError: This is no capture's id.
         """
-        data = read_bytes(self._send(reading(f"{capture_path(capture_id)}/raw", media_type=BINARY)))
-        arrived = hashlib.sha256(data).hexdigest()
-        if arrived != checked_capture_id(capture_id):
-            raise CaptureChangedError(
-                f"The {len(data)} bytes that arrived have the SHA-256 {arrived}, not that of the capture. They were "
-                "thrown away; try again, and report it when it stays so."
-            )
-        return data
+        return Download(self._send, self._transport, self._timing).save(capture_id, file)
 
     def upload(self, data: bytes, provenance: Provenance | None = None) -> Uploaded:
         """Upload a capture. The same bytes again are the same capture, so this may be repeated at will.
@@ -202,7 +202,7 @@ class ApiClient:
                 )
             self._timing.sleep(wait_s)
 
-    def _get(self, path: str, kind: type[Value], query: dict[str, str] | None = None) -> Value:
+    def _get(self, path: str, kind: type[Value], query: Mapping[str, str] | None = None) -> Value:
         return read_json(self._send(reading(path, query)), kind)
 
     def _send(self, request: Request) -> Answer:

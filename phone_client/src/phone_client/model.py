@@ -44,22 +44,6 @@ class TokenGrant(msgspec.Struct, frozen=True):
     expires_in: Annotated[float, msgspec.Meta(gt=0)]
 
 
-class Bridge(msgspec.Struct, frozen=True):
-    """A new bridge.
-
-    Attributes:
-        id: What the server calls it.
-        name: What its owner calls it.
-        created_at: When it was made.
-        credential: What it uploads with; shown this once.
-    """
-
-    id: str
-    name: str
-    created_at: datetime
-    credential: str
-
-
 class Provenance(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the sender of a capture says is known beside its bytes: a claim, stored as such.
 
@@ -98,8 +82,9 @@ class Capture(msgspec.Struct, frozen=True):
     Attributes:
         id: The SHA-256 of its bytes, in hex.
         size_bytes: How many there are.
-        state: `verified`, `damaged` or `unreadable`.
-        received_at: When the server got it.
+        state: `verified`, `damaged` or `unreadable`: kept. `pending`: announced, or arrived and not looked at yet.
+            `rejected`: what arrived was not kept.
+        received_at: When the server got it, or rejected it; None while it is pending.
         bad_pages: The damaged pages, the first 100 of them.
         bad_page_count: How many there are.
         device: The device's serial, as the bytes say.
@@ -107,12 +92,13 @@ class Capture(msgspec.Struct, frozen=True):
         format_version: The format's version, as the bytes say.
         provenance: The claim that came with the bytes.
         bridge_id: The bridge that brought it; None when a user did.
+        reason: Why it was rejected.
     """
 
     id: str
     size_bytes: int
     state: str
-    received_at: datetime
+    received_at: datetime | None = None
     bad_pages: tuple[BadPage, ...] = ()
     bad_page_count: int = 0
     device: str | None = None
@@ -120,6 +106,19 @@ class Capture(msgspec.Struct, frozen=True):
     format_version: int | None = None
     provenance: Provenance | None = None
     bridge_id: str | None = None
+    reason: str | None = None
+
+
+class RawLink(msgspec.Struct, frozen=True):
+    """Where the bytes of a large capture are, to be fetched without any credential.
+
+    Attributes:
+        url: As secret as a credential while it lasts.
+        expires_at: Until when a request may begin.
+    """
+
+    url: str
+    expires_at: datetime
 
 
 class CaptureList(msgspec.Struct, frozen=True):

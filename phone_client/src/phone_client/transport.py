@@ -1,6 +1,7 @@
 """The only place that speaks HTTP: one request in, one answer out, repeated only where that is safe."""
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlencode
@@ -8,7 +9,7 @@ from urllib.parse import urlencode
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
 
-from phone_client.address import checked_address
+from phone_client.address import checked_address, checked_link
 from phone_client.answers import Answer
 from phone_client.errors import (
     NetworkError,
@@ -24,6 +25,8 @@ from phone_client.timing import Timing
 LONGEST_WAIT_S = 60.0
 """A server that asks to wait longer than this gets no wait: its answer becomes the caller's error, with the time."""
 LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
+_LARGEST_REFUSAL_BYTES = 64 * 1024
+_PIECE_BYTES = 64 * 1024
 _FIRST_BACKOFF_S = 0.25
 _LONGEST_BACKOFF_S = 8.0
 
@@ -94,6 +97,30 @@ class Transport:
             raise _most_telling(outcome, request, maybe_done=maybe_done)
         return outcome
 
+    def fetch(self, link: str, write: Callable[[bytes], object]) -> Answer:
+        """Give what a link of the API leads to to `write`, piece by piece, without any credential, in one attempt.
+
+        Returns:
+            The answer; of one that is fine the body went to `write`.
+
+        Raises:
+            NetworkError: The link leads nowhere, or broke off.
+            WrongAnswerError: It is no link to follow, or leads to more bytes than a capture has.
+        """
+        url = checked_link(link, allow_http=self._connection.allow_http)
+        timeout = urllib3.Timeout(connect=self._connection.connect_timeout_s, read=self._connection.read_timeout_s)
+        try:
+            # Headers of its own: what the API's requests carry, a credential above all, is nothing for another server.
+            response = self._pool.request(
+                "GET", url, headers={"Accept": "*/*"}, redirect=False, timeout=timeout, preload_content=False
+            )
+            try:
+                return _take(response, write)
+            finally:
+                response.close()
+        except HTTPError as error:
+            raise ReplyLostError("The capture's bytes did not arrive whole. Nothing was kept; try again.") from error
+
     def _wait_s(self, outcome: Answer | NetworkError, attempt: int) -> float | None:
         """Return how long to wait before the next attempt, None when there shall be none."""
         if isinstance(outcome, UntrustedServerError) or (isinstance(outcome, Answer) and not outcome.is_trouble):
@@ -150,6 +177,18 @@ class Transport:
             )
         response.release_conn()
         return Answer(response.status, response.headers, body)
+
+
+def _take(response: urllib3.BaseHTTPResponse, write: Callable[[bytes], object]) -> Answer:
+    if response.status != HTTPStatus.OK:
+        return Answer(response.status, response.headers, response.read(_LARGEST_REFUSAL_BYTES))
+    size_bytes = 0
+    for piece in response.stream(_PIECE_BYTES):
+        size_bytes += len(piece)
+        if size_bytes > LARGEST_ANSWER_BYTES:
+            raise WrongAnswerError(f"The link leads to more than {LARGEST_ANSWER_BYTES} bytes, so it is no capture's.")
+        write(piece)
+    return Answer(response.status, response.headers, b"")
 
 
 def _trusting(ca_file: str | None) -> ssl.SSLContext | None:

@@ -13,6 +13,7 @@ examples:
   python -m phone_client register ada ada@example.org
   python -m phone_client log-in ada
   python -m phone_client add-bridge "lane 12"
+  python -m phone_client bridges
   python -m phone_client captures --limit 10
   python -m phone_client metrics ID --wait 30
   python -m phone_client raw ID --out shot.bin
@@ -71,6 +72,7 @@ def _add_account_commands(commands: "_SubParsersAction[argparse.ArgumentParser]"
         parser.add_argument(
             "--password-stdin", action="store_true", help="read the password's line from standard input"
         )
+    _add_command(commands, "bridges", "list your bridges, and which of them are silent")
     _add_command(commands, "log-out", "forget the login on this machine")
     bridge = _add_command(commands, "add-bridge", "make a bridge and show its credential, this once")
     bridge.add_argument("name", metavar="NAME", help="what you call it, such as the lane where it stands")

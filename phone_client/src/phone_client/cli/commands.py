@@ -1,20 +1,22 @@
 """What each command does: ask the client, then print for a person or as JSON."""
 
 import getpass
+import shutil
 import sys
+import tempfile
 from argparse import Namespace
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
 from phone_client.capture_id import checked_capture_id
-from phone_client.cli.tables import capture_facts, capture_table, metrics_report, printable
+from phone_client.cli.tables import bridge_table, capture_facts, capture_table, metrics_report, printable
 from phone_client.client import ApiClient
 from phone_client.errors import ClientError, ExitCode, UsageError
-from phone_client.files import write_atomically
+from phone_client.files import replacing
 
 
 def register(client: ApiClient, options: Namespace) -> ExitCode:
@@ -43,6 +45,12 @@ def add_bridge(client: ApiClient, options: Namespace) -> ExitCode:
     return _print(options, bridge, text)
 
 
+def bridges(client: ApiClient, options: Namespace) -> ExitCode:
+    """List the bridges, and which of them are silent."""
+    found = list(client.bridges())
+    return _print(options, found, bridge_table(found))
+
+
 def captures(client: ApiClient, options: Namespace) -> ExitCode:
     """List the captures."""
     found = list(islice(client.captures(), options.limit))
@@ -57,13 +65,12 @@ def capture(client: ApiClient, options: Namespace) -> ExitCode:
 
 def raw(client: ApiClient, options: Namespace) -> ExitCode:
     """Fetch a capture's bytes."""
-    data = client.raw(options.id)
     if options.out == "-":
-        sys.stdout.buffer.write(data)
+        _pass_on(client, options.id, sys.stdout.buffer)
         return ExitCode.FINE
-    _write(Path(options.out), data)
-    told = {"id": checked_capture_id(options.id), "size_bytes": len(data), "out": options.out}
-    return _print(options, told, f"{len(data)} bytes, as they were uploaded, are in {options.out}.")
+    size_bytes = _save(client, options.id, Path(options.out))
+    told = {"id": checked_capture_id(options.id), "size_bytes": size_bytes, "out": options.out}
+    return _print(options, told, f"{size_bytes} bytes, as they were uploaded, are in {options.out}.")
 
 
 def metrics(client: ApiClient, options: Namespace) -> ExitCode:
@@ -80,6 +87,7 @@ COMMANDS: dict[str, Callable[[ApiClient, Namespace], ExitCode]] = {
     "log-in": log_in,
     "log-out": log_out,
     "add-bridge": add_bridge,
+    "bridges": bridges,
     "captures": captures,
     "capture": capture,
     "raw": raw,
@@ -95,13 +103,23 @@ def _print(options: Namespace, value: Any, text: str) -> ExitCode:
     return ExitCode.FINE
 
 
-def _write(path: Path, data: bytes) -> None:
+def _pass_on(client: ApiClient, capture_id: str, out: BinaryIO) -> int:
+    """Give the bytes on once all of them have arrived and are the right ones."""
+    with tempfile.TemporaryFile() as file:
+        size_bytes = client.save_raw(capture_id, file)
+        file.seek(0)
+        shutil.copyfileobj(file, out)
+    return size_bytes
+
+
+def _save(client: ApiClient, capture_id: str, path: Path) -> int:
     try:
         if path.exists() and not path.is_file():
             # A device or a pipe is written to, never replaced by a file.
-            path.write_bytes(data)
-        else:
-            write_atomically(path, data)
+            with path.open("wb") as device:
+                return _pass_on(client, capture_id, device)
+        with replacing(path) as file:
+            return client.save_raw(capture_id, file)
     except OSError as error:
         raise ClientError(
             f"{path} could not be written: {error.strerror}. What it held before is untouched."

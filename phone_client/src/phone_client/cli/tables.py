@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from phone_client.bridges import BridgeStatus
 from phone_client.model import Capture, Metric, Metrics, Provenance, SensorSummary
 
 _NOTHING = "-"
@@ -43,12 +44,39 @@ def capture_table(captures: Sequence[Capture]) -> str:
     return table(("RECEIVED", "STATE", "DEVICE", "RECORD", "BYTES", "ID"), rows)
 
 
+def bridge_table(bridges: Sequence[BridgeStatus]) -> str:
+    """Return bridges, a line each."""
+    if not bridges:
+        return "There are no bridges yet."
+    titles = ("NAME", "SILENT", "HEARD", "WAITING", "QUARANTINED", "DEVICE", "BATTERY", "VERSION", "ID")
+    return table(titles, map(_bridge_row, bridges))
+
+
+def _bridge_row(bridge: BridgeStatus) -> tuple[str, ...]:
+    heard, silent = bridge.last_heartbeat, "SILENT" if bridge.is_silent else "no"
+    if heard is None:
+        return bridge.name, silent, *(_NOTHING,) * 6, bridge.id
+    device = heard.device
+    return (
+        bridge.name,
+        silent,
+        _time(heard.received_at),
+        str(heard.captures_waiting),
+        str(heard.captures_quarantined),
+        _text(device.serial if device else None),
+        _text(device.battery_percent if device else None),
+        heard.version,
+        bridge.id,
+    )
+
+
 def capture_facts(capture: Capture) -> str:
     """Return everything about a capture, a line each."""
     claim = capture.provenance or Provenance()
     facts = [
         ("id", capture.id),
         ("state", capture.state),
+        *((("reason", capture.reason),) if capture.reason else ()),
         ("size", f"{capture.size_bytes} bytes"),
         ("received", _time(capture.received_at)),
         ("device", _text(capture.device)),
@@ -101,5 +129,7 @@ def _text(value: str | int | None) -> str:
     return _NOTHING if value is None else str(value)
 
 
-def _time(moment: datetime) -> str:
+def _time(moment: datetime | None) -> str:
+    if moment is None:
+        return _NOTHING
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
