@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import dispatch, engines, imports
+from bench import bridge_memory, decoding, dispatch, engines, imports, link, spool
 from bench.report import Options, Result, machine_facts, table, write_json
 
 # A new benchmark is a module with `run`, and one line here.
@@ -13,6 +13,10 @@ BENCHMARKS: dict[str, Callable[[Options], Result]] = {
     "dispatch": dispatch.run,
     "imports": imports.run,
     "engines": engines.run,
+    "decoding": decoding.run,
+    "spool": spool.run,
+    "link": link.run,
+    "bridge_memory": bridge_memory.run,
 }
 LATEST = Path(__file__).parent / "results" / "latest.json"
 
