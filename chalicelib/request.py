@@ -1,5 +1,6 @@
 """Reading a request: its credential, query and body, each checked before anything else looks at it."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -102,8 +103,10 @@ def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
     try:
         return _decode_json(decoder, body)
     except msgspec.ValidationError as error:
-        # The first misfit ends the typed reading; what is no JSON further on is told as that.
-        _decode_json(_any_json, body)
+        # The first misfit ends the typed reading; what is no JSON further on is told as that. A number may be JSON and
+        # yet larger than any that is read.
+        with contextlib.suppress(msgspec.ValidationError):
+            _decode_json(_any_json, body)
         detail, _, path = str(error).partition(" - at `")
         if " matching regex" in detail:
             detail = "It does not have the form of this field; the documentation of the operation tells it"

@@ -52,13 +52,16 @@ def _new_ticket(caller: Caller, wanted: UploadRequest, key: str) -> UploadTicket
 
 
 def _ticket(caller: Caller, wanted: UploadRequest, open_until_s: float) -> TicketItem:
+    before = store.find_ticket(caller.user_id, wanted.sha256)
+    # What was said of these bytes first stays: nobody else's later word takes its place before they have arrived.
+    is_anothers = before is not None and before.bridge_id != caller.bridge_id
     return TicketItem(
         store.partition(caller.user_id),
         TicketItem.SK_PREFIX + wanted.sha256,
         ticket_id=str(uuid.uuid4()),
         size_bytes=wanted.size_bytes,
-        provenance=msgspec.to_builtins(wanted.provenance),
-        bridge_id=caller.bridge_id,
+        provenance=before.provenance if before and is_anothers else msgspec.to_builtins(wanted.provenance),
+        bridge_id=before.bridge_id if before and is_anothers else caller.bridge_id,
         open_until=int(open_until_s),
         expires_at=int(open_until_s) + KEPT_S,
     )
