@@ -194,7 +194,13 @@ def presign_put(key: str, size_bytes: int, sha256: str) -> PresignedPut:
 def presign_get(key: str) -> tuple[str, datetime]:
     """Return where an object can be read without another credential, and until when that may begin."""
     expires_at = datetime.now(UTC) + timedelta(seconds=LINK_LIFETIME_S)
-    params = {"Bucket": settings().raw_bucket, "Key": key}
+    # The type and encoding are ours, whatever was sent with the object: its bytes are read as they are.
+    params = {
+        "Bucket": settings().raw_bucket,
+        "Key": key,
+        "ResponseContentType": _MEDIA_TYPE,
+        "ResponseContentEncoding": "identity",
+    }
     return _client().generate_presigned_url("get_object", Params=params, ExpiresIn=LINK_LIFETIME_S), expires_at
 
 

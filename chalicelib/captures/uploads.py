@@ -62,22 +62,26 @@ def _request(ticket: TicketItem, wanted: UploadRequest) -> CaptureView | UploadT
 
 def _look_again(ticket: TicketItem, key: str) -> CaptureView:
     """Let an object be looked at that has no row: S3 told of it once, perhaps before there was a ticket."""
-    _open_until(ticket, time.time())
-    store.put_ticket(ticket)
+    _save(ticket, time.time())
     queue.announce(key)
     return pending_view(ticket)
 
 
 def _new_ticket(ticket: TicketItem, wanted: UploadRequest, key: str) -> UploadTicket:
     put = bucket.presign_put(key, wanted.size_bytes, wanted.sha256)
-    _open_until(ticket, put.expires_at.timestamp())
     # The item comes before the leave is given, so that no object arrives of which nothing is known.
-    store.put_ticket(ticket)
+    _save(ticket, put.expires_at.timestamp())
     return UploadTicket(wanted.sha256, "PUT", put.url, put.headers, put.expires_at)
 
 
-def _open_until(ticket: TicketItem, time_s: float) -> None:
-    ticket.open_until, ticket.expires_at = int(time_s), int(time_s) + KEPT_S
+def _save(ticket: TicketItem, open_until_s: float) -> None:
+    ticket.open_until, ticket.expires_at = int(open_until_s), int(open_until_s) + KEPT_S
+    before = store.find_ticket(place_of(ticket), ticket.sk.removeprefix(TicketItem.SK_PREFIX))
+    # What was said of these bytes first stays: nobody else's later word takes its place before they have arrived.
+    if before is not None and before.bridge_id != ticket.bridge_id:
+        ticket.provenance, ticket.bridge_id = before.provenance, before.bridge_id
+        ticket.brought_by, ticket.bridge_kind = before.brought_by, before.bridge_kind
+    store.put_ticket(ticket)
 
 
 def _ticket(place: str, wanted: UploadRequest) -> TicketItem:

@@ -101,6 +101,14 @@ def test_what_is_not_json_is_a_400(api: Api, body: bytes) -> None:
     assert (refused.status, refused.problem) == (400, "invalid-json")
 
 
+@pytest.mark.parametrize("number", [b"18446744073709551616", b"9" * 60_000, b"-" + b"9" * 400])
+def test_a_number_larger_than_any_is_a_422(api: Api, number: bytes) -> None:
+    """A number of any length in the place of a text is told like every other value that does not fit."""
+    body = b'{"username": ' + number + b', "password": "x"}'
+    refused = api("POST", "/v1/tokens", body=body, headers={"Content-Type": "application/json"})
+    assert (refused.status, refused.problem) == (422, "invalid-request")
+
+
 def test_an_unknown_user_and_a_wrong_password_answer_alike(api: Api, bowler: Bowler) -> None:
     """Nothing in the answer tells whether the username exists."""
     wrong = api("POST", "/v1/tokens", json={"username": bowler.username, "password": "not this one"})

@@ -231,3 +231,29 @@ def test_inline_and_ticket_meet_in_one_capture(cloud: LocalCloud, bowler: Bowler
             assert (put(ticket, data), bowler.post_capture(data).status) == (200, 201)
     cloud.pump.drain(PATIENCE_S)
     assert [item["id"] for item in bowler("GET", "/v1/captures").json["items"]] == [sha256_of(data)]
+
+
+def test_another_bridges_later_word_changes_no_claim(
+    cloud: LocalCloud, api: Api, bowler: Bowler, bridge: Bowler, capture: bytes
+) -> None:
+    """What was said with the first ticket stays with the capture, whichever bridge of the account asks again."""
+    made = bowler("POST", "/v1/bridges", json={"name": "lane 8"}).json
+    other = Bowler(api, made["id"], made["credential"], "")
+    assert ask(bridge, capture, provenance={"record": 7}).status == 201
+    ticket = ask(other, capture, provenance={"record": 8})
+    assert ticket.status == 201
+    assert put(ticket.json, capture) == 200
+    cloud.pump.drain(PATIENCE_S)
+    kept = _show(bowler, capture)
+    assert (kept["provenance"], kept["bridge_id"]) == ({"record": 7}, bridge.username)
+
+
+def test_a_link_gives_the_bytes_as_they_are(cloud: LocalCloud, bowler: Bowler, bridge: Bowler, large: bytes) -> None:
+    """Whoever follows a link is told that nothing is to be decoded, whatever was sent with the object."""
+    assert put(ask(bridge, large).json, large) == 200
+    cloud.pump.drain(PATIENCE_S)
+    link = bowler("GET", f"/v1/captures/{sha256_of(large)}/raw")
+    with urllib3.PoolManager() as http:
+        answer = http.request("GET", link.json["url"], decode_content=False)
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers.get("content-encoding") == "identity"

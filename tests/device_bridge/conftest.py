@@ -1,18 +1,15 @@
 """Real parts for the bridge's tests: emulated devices on real ptys, and a real HTTP server that stands for the API."""
 
 import contextlib
-import hashlib
-import json
+import functools
 import os
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,79 +17,14 @@ from device_bridge.emulator.firmware import Firmware
 from device_bridge.emulator.flash import Flash
 from device_bridge.emulator.pty_device import PtyDevice
 from device_bridge.emulator.source import Source, make_flash
+from smartdot import MemoryImage
 from tests.recordings import recording
 
+from .bridge_api_server import BridgeApiServer, BridgeReply
+
+__all__ = ["BridgeApiServer", "BridgeReply"]
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-@dataclass
-class BridgeReply:
-    """What the API's stand-in answers instead of taking a capture."""
-
-    status: int
-    body: bytes = b'{"type": "urn:problem-type:revmetrix:test", "title": "asked for by a test"}'
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-class BridgeApiServer:
-    """A real HTTP server that stands for the Web API: it keeps what it gets, or answers as a test scripted it."""
-
-    def __init__(self) -> None:
-        self.stored: dict[str, bytes] = {}
-        self.arrivals: list[str] = []
-        self.requests: list[dict[str, str]] = []
-        self.script: list[BridgeReply | Callable[[BaseHTTPRequestHandler], None]] = []
-        self.state = "verified"
-        owner = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                owner.answer(self)
-
-            def log_message(self, *_: Any) -> None:
-                """Keep the test's output free of a line for each request."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        """Answer one request: as scripted, or by keeping the capture."""
-        body = handler.rfile.read(int(handler.headers["Content-Length"]))
-        self.requests.append({"path": handler.path, **{key.lower(): value for key, value in handler.headers.items()}})
-        if self.script:
-            step = self.script.pop(0)
-            if not isinstance(step, BridgeReply):
-                step(handler)
-                return
-            self.reply(handler, step)
-            return
-        key = hashlib.sha256(body).hexdigest()
-        self.arrivals.append(key)
-        is_new = key not in self.stored
-        self.stored[key] = body
-        answer = {"id": key, "state": self.state, "size_bytes": len(body), "bad_pages": []}
-        self.reply(handler, BridgeReply(201 if is_new else 200, json.dumps(answer).encode()))
-
-    def reply(self, handler: BaseHTTPRequestHandler, reply: BridgeReply) -> None:
-        """Send a reply."""
-        handler.send_response(reply.status)
-        kind = "application/json" if reply.status < 400 else "application/problem+json"
-        headers = {"Content-Length": str(len(reply.body)), "Content-Type": kind, **reply.headers}
-        for name, value in headers.items():
-            handler.send_header(name, value)
-        handler.end_headers()
-        handler.wfile.write(reply.body)
-
-    def close(self) -> None:
-        """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 @pytest.fixture
@@ -142,6 +74,16 @@ def start_emulator() -> Iterator[StartEmulator]:
         yield start
 
 
+@functools.cache
+def _simulated_memory(records: int) -> bytes:
+    return bytes(make_flash(Source(serial="TEST-1", records=records)).image.data)
+
+
+def simulated_flash(records: int = 2) -> Flash:
+    """Return a memory of TEST-1 with simulated shots, which are simulated only once for all tests."""
+    return Flash(MemoryImage(bytearray(_simulated_memory(records))))
+
+
 class ServedFlash:
     """A device on a real pty, served by a thread of the test's own process, so that its memory is at hand."""
 
@@ -175,7 +117,7 @@ def serve_flash() -> Iterator[ServeFlash]:
     def serve(
         flash: Flash | None = None, *, firmware: Callable[..., Firmware] = Firmware, baud: int | None = None
     ) -> ServedFlash:
-        served.append(ServedFlash(flash or make_flash(Source(serial="TEST-1", records=2)), firmware, baud))
+        served.append(ServedFlash(flash or simulated_flash(), firmware, baud))
         return served[-1]
 
     yield serve
@@ -196,3 +138,4 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.startswith("DEVICE_BRIDGE_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

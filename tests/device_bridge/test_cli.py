@@ -2,14 +2,17 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from device_bridge.cli import main
+from device_bridge.cli.arguments import MEANINGS
 from device_bridge.cli.parser import build_parser
 from device_bridge.errors import ExitCode
 from device_bridge.spool import SpoolLock
@@ -19,6 +22,10 @@ from .conftest import BridgeApiServer, BridgeReply, ServeFlash, StartEmulator
 
 pytestmark = pytest.mark.usefixtures("clean_environment")
 SECRET = "s3cret-credential"
+COMMANDS = (
+    *("list", "info", "enrol", "pull", "push", "run", "status", "quarantine", "quarantine retry", "quarantine show"),
+    *("quarantine export", "export", "plot", "emulate", "doctor", "config", "config show"),
+)
 
 
 def run_cli(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
@@ -50,7 +57,7 @@ def test_from_device_to_cloud(
     assert (code, len(json.loads(out)["delivered"]), SECRET in out + err) == (0, 2, False)
     code, out, _ = run_cli(capsys, "status", "--json")
     facts = json.loads(out)
-    assert facts["counts"] == {"reading": 0, "sealed": 0, "delivered": 2, "quarantined": 0}
+    assert facts["counts"] == {"reading": 0, "sealed": 0, "sent": 0, "delivered": 2, "quarantined": 0}
     image = MemoryImage(bytearray((tmp_path / "flash.bin").read_bytes()))
     assert sorted(bridge_api.stored.values()) == sorted(image.capture(number) for number in (1, 2))
     emulator.process.terminate()
@@ -247,21 +254,41 @@ def test_credential_that_cannot_be_one(
 def test_list_and_empty_status(capsys: pytest.CaptureFixture[str]) -> None:
     """Both list and status answer on a computer without devices and without a spool."""
     assert run_cli(capsys, "list")[0] == ExitCode.FINE
-    assert isinstance(json.loads(run_cli(capsys, "list", "--json")[1]), list)
+    assert isinstance(json.loads(run_cli(capsys, "list", "--json")[1])["ports"], list)
     code, _, err = run_cli(capsys, "status")
     assert (code, "0 sealed" in err) == (0, True)
 
 
 def test_help_has_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
-    """Every command explains itself with examples and the exit codes; no credential is a command line value."""
-    for command in ("list", "info", "pull", "push", "run", "status", "emulate"):
+    """Every command explains itself with examples and all exit codes; no credential is a command line value."""
+    for command in COMMANDS:
         with pytest.raises(SystemExit) as ended:
-            build_parser().parse_args([command, "--help"])
+            build_parser(command.split()).parse_args([*command.split(), "--help"])
         text = capsys.readouterr().out
         assert ended.value.code == 0
         assert f"device_bridge {command}" in text
-        assert "exit codes:" in text
+        assert "examples:" in text
+        assert all(f"\n  {code:d}  {MEANINGS[code]}" in text for code in ExitCode)
         assert "--credential " not in text
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help without a command lists all of them, and a shortened option is not guessed at."""
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    assert all(re.search(rf"\n    {command.split()[0]}\s", text) for command in COMMANDS)
+    with pytest.raises(SystemExit) as ended:
+        main(["status", "--js"])
+    assert ended.value.code == ExitCode.USAGE
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--version` prints the version of the installed package to stdout."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"device_bridge {version('revmetrix-device-bridge')}\n"
 
 
 def test_module_and_wrong_usage() -> None:

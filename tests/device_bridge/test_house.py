@@ -25,7 +25,7 @@ def imported_by(path: Path) -> set[str]:
         ("serial", {"transport/serial.py"}),
         ("urllib3", {"api.py"}),
         ("http", set()),
-        ("sqlite3", {"spool/database.py", "spool/store.py"}),
+        ("sqlite3", {"spool/database.py"}),
         ("cobs", {"link/packet.py"}),
         ("numpy", set()),
         ("boto3", set()),

@@ -1,11 +1,23 @@
+import re
 import zlib
+from pathlib import Path
 
 from cobs import cobs  # type: ignore[import-untyped]  # it ships no types
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from device_bridge.emulator.wire import Message, PacketSplitter, build, cobs_decode, cobs_encode, parse
-from device_bridge.link import LinkErrors, Packet, PacketDecoder, PacketError, PacketType, decode_packet, encode_packet
+from device_bridge.link import (
+    Hello,
+    LinkErrors,
+    Packet,
+    PacketDecoder,
+    PacketError,
+    PacketType,
+    decode_packet,
+    encode_packet,
+    unpack_hello,
+)
 
 MOSTLY_ZEROS = st.lists(st.sampled_from([b"\0", b"\1", b"\xff", b"a" * 253, b"b" * 254, b"c" * 255])).map(b"".join)
 BYTES = st.binary(max_size=600) | MOSTLY_ZEROS
@@ -16,7 +28,7 @@ def packets(draw: st.DrawFn) -> Packet:
     """Draw any packet that the protocol allows."""
     kind = draw(st.sampled_from(list(PacketType)))
     payload = b"" if kind is PacketType.READ else draw(BYTES)[:4096]
-    length = draw(st.integers(0, 65_535)) if kind is PacketType.READ else len(payload)
+    length = draw(st.integers(0, 4096)) if kind is PacketType.READ else len(payload)
     return Packet(
         kind,
         draw(st.integers(0, 65_535)),
@@ -92,10 +104,29 @@ def test_stretch_without_a_delimiter_is_dropped_in_bounded_memory() -> None:
     decoder = PacketDecoder(LinkErrors())
     for _ in range(50):
         assert decoder.receive(b"x" * 1000) == []
-    assert len(decoder._pending) <= 4129
+    assert len(decoder._pending) <= 4130
     packet = Packet(PacketType.EVENT, 1, length=2, payload=b"hi")
     assert decoder.receive(encode_packet(packet)) == [packet]
     assert decoder.errors == LinkErrors(oversize=1)
+
+
+@given(st.integers(4060, 4200), st.integers(0, 4000))
+@example(4129, 0)
+@example(4130, 0)
+@example(4130, 2000)
+def test_longest_packet_is_the_limit(size: int, cut: int) -> None:
+    """A stretch longer than the longest packet is counted as such, however it is cut; a shorter one is not."""
+    decoder = PacketDecoder(LinkErrors())
+    pieces = [b"x" * cut, b"x" * (size - cut)]
+    assert [decoder.receive(piece) for piece in [*pieces, b"\0"]] == [[]] * (len(pieces) + 1)
+    assert (decoder.errors.total, decoder.errors.oversize) == (1, int(size > 4129))
+
+
+def test_longest_payload_passes_and_one_more_does_not() -> None:
+    """4,096 bytes of payload are the most."""
+    for size in (4096, 4097):
+        wire = encode_packet(Packet(PacketType.COMMAND_REPLY, 1, length=size, payload=b"z" * size))
+        assert len(PacketDecoder(LinkErrors()).receive(wire)) == (1 if size == 4096 else 0)
 
 
 def test_every_flipped_bit_is_found() -> None:
@@ -114,6 +145,8 @@ def test_fields_that_the_protocol_does_not_allow_are_malformed() -> None:
         b"\2\1" + bytes(10),
         b"\1\2" + bytes(8) + b"\5\0\0",
         b"\1\3" + bytes(8) + b"\5\0",
+        b"\1\2" + bytes(8) + b"\1\0\0",
+        b"\1\2" + bytes(8) + b"\1\x10",
     ):
         frame = cobs.encode(head + zlib.crc32(head).to_bytes(4, "little"))
         try:
@@ -129,6 +162,27 @@ def test_example_of_the_protocol_document() -> None:
     wire = bytes.fromhex("00 04 01 02 07 01 01 01 02 03 01 01 06 01 fe 62 67 6a 00")
     assert encode_packet(Packet(PacketType.READ, 7, address=768, length=256)) == wire
     assert build(Message(1, 2, 7, 0, 768, 256, b"")) == wire
+
+
+def test_flags_and_other_reserved_bytes_are_ignored() -> None:
+    """A packet whose reserved flags are set means what it means without them (docs/protocol.md 3)."""
+    plain = Packet(PacketType.READ_REPLY, 3, address=256, length=2, payload=b"hi")
+    flagged = decode_packet(encode_packet(plain._replace(flags=0xFF))[1:-1])
+    assert flagged == plain._replace(flags=0xFF)
+
+
+def test_all_bytes_of_the_protocol_document() -> None:
+    """Every packet that docs/protocol.md prints is read as the same at both ends, and both would send it so."""
+    text = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
+    wires = [bytes.fromhex(found) for found in re.findall(r"`(00 [0-9a-f ]+ 00)`", text)]
+    assert len(wires) == 6
+    for wire in wires:
+        packet, message = decode_packet(wire[1:-1]), parse(wire[1:-1])
+        assert message is not None
+        assert (packet.type, packet.seq, packet.payload) == (message.type, message.seq, message.payload)
+        assert encode_packet(packet) == build(message) == wire
+    hello = unpack_hello(decode_packet(wires[2][1:-1]))
+    assert hello == Hello(1, 8, 256, 100, 1_000_000, 90_000_000, 7)
 
 
 @given(st.binary(min_size=256, max_size=256))

@@ -15,7 +15,6 @@ from device_bridge.emulator.recording import (
     write_record,
 )
 from device_bridge.emulator.recording_csv import COLUMNS, parse_recording, read_recording
-from device_bridge.emulator.simulation import simulate_shot, vary_shot
 from device_bridge.emulator.source import Source, make_flash
 from device_bridge.errors import RecordingError
 from smartdot import Capture, PageKind, SensorKind, decode_capture, read_page
@@ -178,52 +177,22 @@ def test_rate_of_few_samples() -> None:
     assert nominal_rate_millihertz([0.0, 0.01, 0.02, 0.5]) == 100_000
 
 
-def test_simulated_shot_is_repeatable() -> None:
-    """The same seed gives the same shot, another seed another one."""
-    assert simulate_shot(vary_shot(3), 3) == simulate_shot(vary_shot(3), 3)
-    assert simulate_shot(vary_shot(3), 3) != simulate_shot(vary_shot(4), 4)
-
-
-def test_simulated_shot_has_a_shots_figures() -> None:
-    """A simulated shot rests, turns at about 300 rpm at the release and twice that in the roll, and meets the pins."""
-    shot = vary_shot(1)
-    accel, gyro, mag, light = simulate_shot(shot, 1).sensors
-
-    def rpm_at(time_s: float) -> float:
-        return math.hypot(*gyro.values[round(time_s * 800)]) / 6
-
-    def g_at(time_s: float) -> float:
-        return math.hypot(*accel.values[round(time_s * 800)])
-
-    assert g_at(0.2) == pytest.approx(1, abs=0.05)
-    assert rpm_at(shot.release_at_s + 0.01) == pytest.approx(shot.release_rpm, rel=0.05)
-    assert 570 < rpm_at(shot.pins_at_s - 0.1) < 650
-    assert 27 < g_at(shot.pins_at_s - 0.1) < 42
-    assert max(map(g_at, (shot.pins_at_s + step / 800 for step in range(8)))) > 45
-    assert {math.floor(math.hypot(*value) / 10) for value in mag.values} <= {4, 5}
-    in_flight = [
-        value[0] for time_s, value in zip(light.times_s, light.values, strict=True) if time_s > shot.release_at_s
-    ]
-    assert max(in_flight) > 300
-    assert min(in_flight) < 60
-
-
-def test_simulated_shot_clips_and_says_so() -> None:
-    """The real parts' ranges do not hold a rolling ball, and the record marks every clipped sample."""
-    capture = decode_capture(make_flash(Source()).image.capture(1))
-    by_name = dict(zip((sensor.name for sensor in capture.header.sensors), capture.end.totals, strict=True))
-    assert capture.header.sensors[0].full_scale == 16
-    assert capture.header.sensors[1].full_scale == 2000
-    assert by_name["accel"].clipped > by_name["accel"].stored // 5
-    assert by_name["gyro"].clipped > by_name["gyro"].stored // 5
-    assert by_name["mag"].clipped == by_name["light"].clipped == 0
-
-
 def test_records_of_one_device_differ() -> None:
     """Records of one device never have equal bytes, also when they hold the same recording."""
     image = make_flash(Source(records=3)).image
     assert [slot.record for slot in image.slots()] == [1, 2, 3]
     assert len({image.capture(number) for number in (1, 2, 3)}) == 3
+
+
+def test_record_says_how_often_the_device_was_switched_on(tmp_path: Path) -> None:
+    """The power-up that a record was made in stands in its header."""
+    path = tmp_path / "shot.csv"
+    path.write_text("".join(lines(ROW)))
+    header = decode(path).header
+    assert (header.power_up, header.start_ticks) == (1, 20_000_000)
+    pages = write_record(read_recording(path), 1, 0, 65_535)
+    image = make_flash(Source(recording=path)).image
+    assert decode_capture(image.page(0) + b"".join(pages)).header.power_up == 65_535
 
 
 def test_bad_serial_is_refused() -> None:

@@ -1,21 +1,25 @@
 import errno
 import fcntl
 import os
+import select
 import struct
+import subprocess
 import termios
 import time
 import tty
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import serial
 
 from device_bridge.errors import DisconnectedError, PortBusyError, PortError, PortMissingError, PortPermissionError
-from device_bridge.transport.serial import SerialTransport, _explain, find_port
+from device_bridge.transport.serial import SerialTransport, _explain
 
 from .conftest import ServeFlash
 
 TIOCGEXCL = 0x80045440
+NOBODY = 65_534
 
 
 @pytest.fixture
@@ -66,24 +70,140 @@ def test_what_is_no_serial_port(path: str) -> None:
         SerialTransport(path)
 
 
+def open_as_another_user(path: str) -> subprocess.CompletedProcess[str]:
+    """Open a port without asking for any lock, as a user whom TIOCEXCL stops: root it does not."""
+    user = os.getuid()
+    if user == 0:
+        user = NOBODY
+        os.chown(path, NOBODY, -1)
+    return subprocess.run(["/bin/sh", "-c", f": <> {path}"], user=user, text=True, capture_output=True, check=False)
+
+
 def test_port_is_exclusive_also_for_those_who_ask_for_no_lock(bare_pty: tuple[int, int, str]) -> None:
-    """TIOCEXCL is set while the port is open and taken back when it is closed."""
+    """TIOCEXCL keeps an opener out that asks for no lock, while the port is open and no longer."""
     transport = SerialTransport(bare_pty[2])
     assert is_exclusive(bare_pty[1])
+    refused = open_as_another_user(bare_pty[2])
+    assert refused.returncode != 0
+    assert "busy" in refused.stderr.lower()
     transport.close()
     assert not is_exclusive(bare_pty[1])
+    assert open_as_another_user(bare_pty[2]).returncode == 0
+
+
+def test_lock_of_those_who_ask_for_one_is_heeded(bare_pty: tuple[int, int, str]) -> None:
+    """A program that holds pyserial's lock, and set no TIOCEXCL, keeps this bridge out, and nothing stays behind."""
+    holder = os.open(bare_pty[2], os.O_RDWR | os.O_NOCTTY)
+    fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with pytest.raises(PortBusyError, match="in use by another program"):
+        SerialTransport(bare_pty[2])
+    assert not is_exclusive(bare_pty[1])
+    os.close(holder)
+    SerialTransport(bare_pty[2]).close()
+
+
+def test_exclusive_mode_is_given_back_after_a_failure(bare_pty: tuple[int, int, str]) -> None:
+    """A device that takes nothing is told clearly, and the port is free again, for others too."""
+    transport = SerialTransport(bare_pty[2], write_timeout_s=0.05)
+    with pytest.raises(DisconnectedError, match=r"took nothing for 0.05 s; switch the device off and on"):
+        transport.write(bytes(1_000_000))
+    assert not is_exclusive(bare_pty[1])
+    with pytest.raises(DisconnectedError, match="closed"):
+        transport.write(b"x")
+    again = SerialTransport(bare_pty[2])
+    again.close()
+
+
+def test_writing_has_a_time_limit(bare_pty: tuple[int, int, str]) -> None:
+    """Without being told, a port's writes end after five seconds, and its reads after a twentieth."""
+    transport = SerialTransport(bare_pty[2])
+    assert (transport._serial.write_timeout, transport._serial.timeout) == (5.0, 0.05)
+    transport.close()
+
+
+def test_control_lines_are_set_before_opening(bare_pty: tuple[int, int, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """DTR is on and RTS off when the port is opened, and a pty, which has neither (ENOTTY), is opened all the same."""
+    seen = []
+    really_open = serial.Serial.open
+
+    def note_and_open(port: serial.Serial) -> None:
+        seen.append((port.dtr, port.rts, port.is_open))
+        really_open(port)
+
+    monkeypatch.setattr(serial.Serial, "open", note_and_open)
+    transport = SerialTransport(bare_pty[2])
+    assert seen == [(True, False, False)]
+    with pytest.raises(OSError, match="Inappropriate ioctl") as refused:
+        transport._serial.dtr = False
+    assert refused.value.errno == errno.ENOTTY
+    transport.close()
+
+
+def test_second_reader_is_named(bare_pty: tuple[int, int, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """When another program takes the bytes that were there to read, the message says so, and the port is closed."""
+    master, thief, path = bare_pty
+    os.set_blocking(thief, False)
+    transport = SerialTransport(path)
+    really_select = select.select
+
+    def steal_after_select(*arguments: Any) -> Any:
+        ready = really_select(*arguments)
+        os.read(thief, 100)
+        return ready
+
+    monkeypatch.setattr("serial.serialposix.select.select", steal_after_select)
+    os.write(master, b"stolen")
+    with pytest.raises(DisconnectedError, match="unplugged, or a second program reads from the same port"):
+        transport.read()
+    assert not transport._serial.is_open
+
+
+def test_what_pyserial_raises_after_an_unplug(bare_pty: tuple[int, int, str]) -> None:
+    """The four traps behind this module: they are as they were found, so catching all three families is still right."""
+    master, slave, path = bare_pty
+    port = SerialTransport(path)._serial
+    os.close(master)
+    os.close(slave)
+    with pytest.raises(OSError, match="Input/output error") as lost:
+        _ = port.in_waiting
+    assert not isinstance(lost.value, serial.SerialException)
+    with pytest.raises(serial.SerialException):
+        port.read(1)
+    with pytest.raises(serial.SerialException):
+        port.write(b"x")
+    for name in ("flush", "reset_input_buffer", "reset_output_buffer"):
+        with pytest.raises(termios.error) as refused:
+            getattr(port, name)()
+        assert not isinstance(refused.value, OSError)
+    assert port.is_open
+    port.close()
+
+
+def test_descriptor_is_closed_after_an_unplug(bare_pty: tuple[int, int, str]) -> None:
+    """An unplug noticed by a read or a write leaves no descriptor open, so the port's name is free for the replug."""
+    master, slave, path = bare_pty
+    transport = SerialTransport(path)
+    descriptor = transport._serial.fileno()
+    os.close(master)
+    os.close(slave)
+    with pytest.raises(DisconnectedError, match="unplugged"):
+        transport.write(b"x")
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
 
 
 def test_killed_host_does_not_lock_out_the_next(serve_flash: ServeFlash) -> None:
     """The emulator's pty forgets the exclusive mode of a host that was killed, as a real port does."""
     served = serve_flash()
+    observer = os.open(served.path, os.O_RDWR | os.O_NOCTTY)
     descriptor = os.open(served.path, os.O_RDWR | os.O_NOCTTY)
     fcntl.ioctl(descriptor, termios.TIOCEXCL)
     os.close(descriptor)
     deadline_s = time.monotonic() + 30
-    while is_exclusive(served.device._slave) and time.monotonic() < deadline_s:
+    while is_exclusive(observer) and time.monotonic() < deadline_s:
         time.sleep(0.05)
-    assert not is_exclusive(served.device._slave)
+    assert not is_exclusive(observer)
+    os.close(observer)
 
 
 def test_bytes_pass_unchanged(bare_pty: tuple[int, int, str]) -> None:
@@ -135,9 +255,3 @@ def test_all_three_families_mean_gone(
         transport.read()
     with pytest.raises(DisconnectedError, match="closed"):
         transport.read()
-
-
-def test_no_device_plugged_in() -> None:
-    """Without --port and without a SmartDot on USB the message says what to do."""
-    with pytest.raises(PortMissingError, match="--port"):
-        find_port()

@@ -1,4 +1,5 @@
 import base64
+import contextlib
 import hashlib
 import json
 import socket
@@ -13,14 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_bridge.api import MAX_INLINE_BYTES, Api, check_api_url, parse_retry_after
+from device_bridge.api import Api, check_api_url, parse_retry_after
 from device_bridge.errors import UsageError
 from device_bridge.spool import CaptureState, NewCapture, Spool, SpooledPage
 from device_bridge.uploader import Backoff, PushResult, Uploader, push_until_done
 
-from .conftest import BridgeApiServer, BridgeReply
+from .bridge_api_server import BridgeApiServer, BridgeReply, Step, as_usual
 
 SECRET = "s3cret-credential"
+HTML = {"Content-Type": "text/html"}
+PROXYS_413 = BridgeReply(413, b"<html>too large</html>", HTML)
 PROBLEM = b'{"type": "urn:problem-type:revmetrix:bad", "title": "Bad", "detail": "not\\u001b[31m liked"}'
 
 
@@ -48,6 +51,29 @@ def push(spool: Spool, url: str) -> PushResult:
         return Uploader(spool, api).push()
     finally:
         api.close()
+
+
+class Clock:
+    """A steady clock that a test moves, by sleeping as well."""
+
+    def __init__(self) -> None:
+        self.at_s = 1000.0
+
+    def now(self) -> float:
+        """Return the time."""
+        return self.at_s
+
+    def sleep(self, seconds: float) -> None:
+        """Move on."""
+        self.at_s += seconds
+
+
+@contextlib.contextmanager
+def uploading(spool: Spool, server: BridgeApiServer, clock: Clock) -> Iterator[Uploader]:
+    """Give an uploader whose waits are as long as they can be."""
+    api = Api(server.url, SECRET)
+    yield Uploader(spool, api, clock=clock.now, draw=lambda: 1.0)
+    api.close()
 
 
 def states(spool: Spool) -> list[str]:
@@ -102,25 +128,27 @@ def cut_short(handler: BaseHTTPRequestHandler) -> None:
 
 @pytest.mark.parametrize("fault", [reset, cut_short])
 def test_connection_that_breaks_off_keeps_everything(
-    bridge_api: BridgeApiServer, full_spool: Spool, fault: object
+    bridge_api: BridgeApiServer, full_spool: Spool, fault: Step
 ) -> None:
     """A reset, or a reply that ends in its middle, leaves every capture sealed; the next pass delivers."""
-    bridge_api.script = [fault]  # type: ignore[list-item]
+    bridge_api.script = [fault]
+    bridge_api.ask_script = [fault]
     result = push(full_spool, bridge_api.url)
-    assert (len(result.delivered), len(result.waiting)) == (0, 2)
+    assert (len(result.delivered), len(result.waiting), result.is_cut_short) == (0, 2, True)
     assert "cannot be reached" in result.problems[0]
     assert states(full_spool) == ["sealed", "sealed"]
     assert len(push(full_spool, bridge_api.url).delivered) == 2
 
 
 def test_refused_connection_keeps_everything(full_spool: Spool) -> None:
-    """With no API there, one try is made and everything stays sealed."""
+    """With no API there, one capture is tried, everything stays sealed, and nothing counts as sent."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         result = push(full_spool, f"http://127.0.0.1:{free.getsockname()[1]}")
-    assert (len(result.waiting), len(result.problems)) == (2, 1)
+    assert (len(result.waiting), len(result.problems), result.is_cut_short) == (2, 1, True)
     assert states(full_spool) == ["sealed", "sealed"]
-    assert full_spool.captures()[0].attempts == 1
+    assert [row.attempts for row in full_spool.captures()] == [0, 0]
+    assert "cannot be reached" in str(full_spool.captures()[0].last_problem)
 
 
 @pytest.mark.parametrize("status", [500, 409, 404, 418])
@@ -133,26 +161,75 @@ def test_answer_that_is_no_yes_or_no_is_retried(bridge_api: BridgeApiServer, ful
     assert states(full_spool) == ["sealed", "delivered"]
 
 
-@pytest.mark.parametrize(
-    "reply",
-    [
-        *(
-            BridgeReply(status, b"<html>no</html>", {"Content-Type": "text/html"})
-            for status in (400, 413, 415, 422, 500)
-        ),
-        BridgeReply(400, b'{"type": "about:blank"}'),
-        BridgeReply(422, PROBLEM, {"Content-Type": "application/json"}),
-        *(BridgeReply(status) for status in (301, 502, 503, 504)),
-    ],
-)
+NOT_THE_API = [
+    *(BridgeReply(status, b"<html>no</html>", HTML) for status in (400, 401, 403, 413, 415, 422, 500)),
+    BridgeReply(400, b'{"type": "about:blank"}'),
+    BridgeReply(422, PROBLEM, {"Content-Type": "application/json"}),
+    *(BridgeReply(status) for status in (301, 502, 503, 504)),
+]
+
+
+@pytest.mark.parametrize("reply", NOT_THE_API)
 def test_answer_that_is_not_the_apis_own_ends_the_pass(
     bridge_api: BridgeApiServer, full_spool: Spool, reply: BridgeReply
 ) -> None:
-    """A proxy's error, of whatever status, sets nothing aside, and no other capture is sent in that pass."""
+    """Where something else answers for the API, nothing is set aside, and no other capture is sent in that pass."""
     bridge_api.script = [reply]
+    bridge_api.ask_script = [reply]
     result = push(full_spool, bridge_api.url)
-    assert (len(bridge_api.requests), len(result.waiting), result.is_cut_short) == (1, 2, True)
+    assert [(request["method"], request["path"]) for request in bridge_api.requests] == [
+        ("POST", "/v1/captures"),
+        ("GET", "/v1/bridges/me"),
+    ]
+    assert (len(result.waiting), result.is_cut_short) == (2, True)
     assert states(full_spool) == ["sealed", "sealed"]
+
+
+@pytest.mark.parametrize("reply", NOT_THE_API)
+def test_answer_on_the_way_to_one_capture_holds_up_no_other(
+    bridge_api: BridgeApiServer, full_spool: Spool, reply: BridgeReply
+) -> None:
+    """What something else says of one capture, while the API is there, delays that one alone and sets nothing aside."""
+    clock = Clock()
+    with uploading(full_spool, bridge_api, clock) as uploader:
+        bridge_api.script = [reply]
+        result = uploader.push()
+        assert ([row.record for row in result.delivered], [row.record for row in result.waiting]) == ([2], [1])
+        assert (result.is_cut_short, result.credential_problem) == (False, None)
+        assert result.next_try_s == 1.0
+        fill(full_spool, 3, 2)
+        assert [row.record for row in uploader.push().delivered] == [3]
+        clock.at_s += 1.0
+        assert [row.record for row in uploader.push().delivered] == [1]
+
+
+def test_capture_that_always_fails_is_tried_last_and_ever_more_rarely(
+    bridge_api: BridgeApiServer, full_spool: Spool
+) -> None:
+    """A capture that a proxy never lets through waits longer each time, to 5 minutes, and behind those that are new."""
+    clock = Clock()
+    waits = []
+    with uploading(full_spool, bridge_api, clock) as uploader:
+        bridge_api.script = [PROXYS_413]
+        waits.append(uploader.push().next_try_s)
+        for record in range(3, 13):
+            clock.at_s += waits[-1] or 0.0
+            fill(full_spool, record, 2)
+            bridge_api.script = [as_usual, PROXYS_413]
+            result = uploader.push()
+            assert [row.record for row in result.delivered] == [record]
+            waits.append(result.next_try_s)
+    assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+    assert full_spool.captures()[0].attempts == 11
+
+
+def test_proxy_that_refuses_all_is_not_asked_for_each(bridge_api: BridgeApiServer, full_spool: Spool) -> None:
+    """A firewall's 403 that the API itself would not give pauses as a refused credential when it stands before all."""
+    bridge_api.script = [BridgeReply(403, b"no", HTML)]
+    bridge_api.ask_script = [BridgeReply(403, b"no", HTML)]
+    result = push(full_spool, bridge_api.url)
+    assert (len(bridge_api.requests), result.is_cut_short) == (2, True)
+    assert "device_bridge enrol" in str(result.credential_problem)
 
 
 def test_malformed_part_of_the_spool_holds_up_no_other_capture(bridge_api: BridgeApiServer, tmp_path: Path) -> None:
@@ -233,29 +310,44 @@ def test_capture_changed_in_the_spool_is_not_sent(bridge_api: BridgeApiServer, f
     assert (len(result.quarantined), len(bridge_api.stored)) == (1, 1)
 
 
-def test_capture_above_4_mib_waits(bridge_api: BridgeApiServer, tmp_path: Path) -> None:
-    """A capture that is too large for one request stays sealed with a clear message; one of 4 MiB is sent."""
-    spool = Spool(tmp_path / "spool.db")
-    pages = MAX_INLINE_BYTES // 256
-    fill(spool, 1, pages)
-    fill(spool, 2, pages - 1)
-    result = push(spool, bridge_api.url)
-    assert ([row.record for row in result.waiting], [row.record for row in result.delivered]) == ([1], [2])
-    assert "more than the 4 MiB" in result.problems[0]
-    spool.close()
-
-
 def test_push_until_done_waits_as_it_is_asked(bridge_api: BridgeApiServer, full_spool: Spool) -> None:
     """With patience the upload is tried again until it is through, waiting at least as long as the API asked."""
     bridge_api.script = [BridgeReply(503, headers={"Retry-After": "7"}), BridgeReply(500), BridgeReply(500)]
+    clock = Clock()
+    with uploading(full_spool, bridge_api, clock) as uploader:
+        result = push_until_done(uploader, 100, clock.sleep, clock.now)
+    assert ([row.record for row in result.delivered], result.waiting) == ([1, 2], [])
+    assert clock.at_s == 1000 + 7 + 1
+
+
+def test_push_until_done_gives_up_when_its_time_is_over(bridge_api: BridgeApiServer, full_spool: Spool) -> None:
+    """Without patience one pass is made; with some, no wait goes beyond it."""
+    clock = Clock()
+    for patience_s, passes in ((0, 1), (10, 2)):
+        bridge_api.script = [BridgeReply(429, headers={"Retry-After": "8"}) for _ in range(3)]
+        with uploading(full_spool, bridge_api, clock) as uploader:
+            result = push_until_done(uploader, patience_s, clock.sleep, clock.now)
+        assert (len(result.waiting), len(bridge_api.script)) == (2, 3 - passes)
+
+
+def test_success_makes_the_next_wait_short_again(bridge_api: BridgeApiServer, full_spool: Spool) -> None:
+    """Waits grow while nothing gets through, and begin anew once something did."""
     waits: list[float] = []
-    api = Api(bridge_api.url, SECRET)
-    result = push_until_done(Uploader(full_spool, api), 100, waits.append)
-    api.close()
-    assert len(result.delivered) == 2
-    assert not result.waiting
-    assert waits[0] >= 7
-    assert len(waits) == 2
+    clock = Clock()
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        clock.sleep(seconds)
+
+    def unreachable(times: int) -> list[Step]:
+        return [BridgeReply(502) for _ in range(times)]
+
+    bridge_api.script = [*unreachable(6), as_usual, *unreachable(1)]
+    bridge_api.ask_script = unreachable(7)
+    with uploading(full_spool, bridge_api, clock) as uploader:
+        backoffs = Backoff(draw=lambda: 1.0)
+        result = push_until_done(uploader, 1000, sleep, clock.now, backoffs)
+    assert (len(result.delivered), waits) == (2, [1, 2, 4, 8, 16, 32, 1])
 
 
 def test_backoff_is_jittered_and_bounded() -> None:

@@ -3,237 +3,252 @@
 import base64
 import hashlib
 import json
-import math
-import time
-from collections.abc import Mapping
+import socket
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
 import urllib3
 
-from device_bridge.errors import BridgeError, ExitCode, UsageError
-
-MAX_INLINE_BYTES: Final = 4 * 1024 * 1024
-_MAX_PROVENANCE_BYTES = 4096
-_MAX_REPLY_BYTES = 1024 * 1024
-_LONGEST_WAIT_S = 3600.0
-_OWN_PROBLEMS = "urn:problem-type:revmetrix:"
-_NOT_THERE = (502, 503, 504)
-_TIMEOUT = urllib3.Timeout(connect=10, read=60)
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_NEW_CREDENTIAL = (
-    "every capture is kept. Check --api, or get a new credential (the account's owner makes it with POST /v1/bridges), "
-    "put it into --credential-file or DEVICE_BRIDGE_CREDENTIAL, and start again"
+from device_bridge.api_address import check_api_url, is_private
+from device_bridge.api_replies import (
+    HttpReply,
+    parse_retry_after,
+    read_acknowledgement,
+    read_identity,
+    read_next_s,
+    read_ticket,
+    storage_failure,
 )
+from device_bridge.api_values import (
+    Acknowledgement,
+    ApiError,
+    BridgeIdentity,
+    BusyError,
+    CredentialRefusedError,
+    EndpointError,
+    Heartbeat,
+    HeartbeatDevice,
+    RefusedError,
+    Ticket,
+    TicketExpiredError,
+    TryLaterError,
+    UnreachableError,
+)
+from device_bridge.deadline import Deadline, watch_connection
+from device_bridge.provenance import encode_provenance, limited_provenance
 
+__all__ = [
+    "MAX_CAPTURE_BYTES",
+    "MAX_INLINE_BYTES",
+    "Acknowledgement",
+    "Api",
+    "ApiError",
+    "BridgeIdentity",
+    "BusyError",
+    "CredentialRefusedError",
+    "EndpointError",
+    "Heartbeat",
+    "HeartbeatDevice",
+    "Patience",
+    "RefusedError",
+    "Ticket",
+    "TicketExpiredError",
+    "TryLaterError",
+    "UnreachableError",
+    "check_api_url",
+    "parse_retry_after",
+]
 
-class ApiError(BridgeError):
-    """A capture was not delivered."""
-
-    exit_code = ExitCode.NOT_DELIVERED
-
-
-class UnreachableError(ApiError):
-    """The API cannot be reached, or broke off."""
-
-
-class TryLaterError(ApiError):
-    """The API answered, but not yes or no.
-
-    Attributes:
-        retry_after_s: How long it asks to wait, None when it does not say.
-    """
-
-    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
-
-
-class EndpointError(TryLaterError):
-    """What answers at the address is not the API, or has no API behind it: the next capture fares no better."""
-
-
-class RefusedError(ApiError):
-    """The API will not take this capture as it is, however often it is sent."""
-
-
-class CredentialRefusedError(ApiError):
-    """The API does not take this bridge's credential."""
-
-    exit_code = ExitCode.CREDENTIAL_REFUSED
+MAX_INLINE_BYTES: Final = 4 * 2**20
+MAX_CAPTURE_BYTES: Final = 64 * 2**20
+_MAX_REPLY_BYTES = 2**20
+_CHUNK_BYTES = 65536
+_NOT_FOUND = 404
+_JSON = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
-class Acknowledgement:
-    """The API has the bytes.
+class Patience:
+    """How long a request may take.
 
     Attributes:
-        state: What it made of them: `verified`, `damaged`, `unreadable`.
-        is_new: Whether it had them not before.
+        connect_s: Until there is a connection, and until 64 KiB of a body are on their way.
+        read_s: Until the next bytes of a reply come.
+        total_s: For the whole exchange, whatever comes meanwhile, beside the time of a body.
+        slowest_bytes_per_s: A body gets the time that a line of this speed needs for it.
     """
 
-    state: str
-    is_new: bool
-
-
-def check_api_url(url: str) -> str:
-    """Return the API's address without a slash at its end.
-
-    Raises:
-        UsageError: It is no http or https address, or would send the credential over the network in the clear.
-    """
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise UsageError(f"--api {url!r} is no address such as https://example.org") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"--api {url!r} is no address such as https://example.org")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        raise UsageError(f"--api {url}: plain http would show the credential to the network; use https")
-    return url.rstrip("/")
+    connect_s: float = 10.0
+    read_s: float = 60.0
+    total_s: float = 120.0
+    slowest_bytes_per_s: float = 16_384.0
 
 
 class Api:
-    """The Web API, for one bridge.
+    """The Web API, for one bridge. Several threads may use it.
 
     Args:
         url: Its address, without `/v1`.
         credential: The bridge's credential; it is sent as Bearer and appears in no message.
+        patience: How long a request may take.
     """
 
-    def __init__(self, url: str, credential: str) -> None:
+    def __init__(self, url: str, credential: str, patience: Patience | None = None) -> None:
         self._url = check_api_url(url)
         self._credential = credential
+        self._patience = patience or Patience()
+        timeout = urllib3.Timeout(connect=self._patience.connect_s, read=self._patience.read_s)
         # No retries and no redirects here: the uploader retries, and a redirect would carry the credential elsewhere.
-        self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
+        self._pool = urllib3.PoolManager(retries=False, timeout=timeout)
+        self._pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
     def close(self) -> None:
         """Close the connections."""
         self._pool.clear()
 
+    def replace_credential(self, credential: str) -> None:
+        """Use another credential from the next request on."""
+        self._credential = credential
+
     def send_capture(self, data: bytes, provenance: Mapping[str, object]) -> Acknowledgement:
-        """Send a capture; return when the API has acknowledged the SHA-256 of exactly these bytes.
+        """Send a capture of at most 4 MiB; return when the API has acknowledged the SHA-256 of exactly these bytes.
 
         Raises:
-            UnreachableError: It cannot be reached, or broke off.
-            TryLaterError: It answered with an error of its own, or with something that is no acknowledgement.
+            UnreachableError: It cannot be reached, broke off, or took too long.
+            BusyError: It asks to wait.
             EndpointError: 502, 503, 504, or an error that is not the API's own, such as a proxy's.
+            TryLaterError: It answered with another error of its own, or with something that is no acknowledgement.
             RefusedError: The API's own 400, 413, 415 or 422, unless bytes changed on their way.
             CredentialRefusedError: 401 or 403.
         """
         digest = hashlib.sha256(data)
         headers = {
-            "Authorization": f"Bearer {self._credential}",
             "Content-Type": "application/octet-stream",
             "Content-Digest": f"sha-256=:{base64.b64encode(digest.digest()).decode('ascii')}:",
             "Capture-Provenance": encode_provenance(provenance),
-            "Accept": "application/json, application/problem+json",
         }
-        reply = self._post(f"{self._url}/v1/captures", data, headers)
-        return _read_reply(reply, digest.hexdigest())
+        return read_acknowledgement(self._ask("POST", "/v1/captures", data, headers), digest.hexdigest())
 
-    def _post(self, url: str, data: bytes, headers: dict[str, str]) -> "_HttpReply":
-        try:
-            response = self._pool.request(
-                "POST", url, body=data, headers=headers, redirect=False, preload_content=False
-            )
+    def request_ticket(
+        self, sha256: str, size_bytes: int, provenance: Mapping[str, object]
+    ) -> Acknowledgement | Ticket:
+        """Ask for a ticket to send up to 64 MiB by, or learn that they are there. Raises as `send_capture`."""
+        wanted = {"sha256": sha256, "size_bytes": size_bytes, "provenance": limited_provenance(provenance)}
+        reply = self._ask("POST", "/v1/captures/uploads", json.dumps(wanted).encode("utf-8"), _JSON)
+        return read_ticket(reply, sha256, size_bytes)
+
+    def send_by_ticket(self, ticket: Ticket, chunks: Iterable[bytes]) -> None:
+        """Put a capture's bytes where a ticket says; return when they are there, now or since an earlier time.
+
+        Args:
+            ticket: What `request_ticket` gave.
+            chunks: The bytes, in pieces; they are never held together.
+
+        Raises:
+            UnreachableError: The storage cannot be reached, broke off, or took too long.
+            TicketExpiredError: It no longer takes the ticket.
+            TryLaterError: It answered with another error, or the ticket names a place that is not safe.
+        """
+        if not is_private(ticket.url):
+            raise TryLaterError("the API gave a ticket whose address is not https: nothing was sent there")
+        # The ticket's headers and no others, least of all the credential: the address itself is the permission.
+        headers = {"User-Agent": urllib3.util.SKIP_HEADER, "Accept-Encoding": urllib3.util.SKIP_HEADER}
+        headers |= dict(ticket.headers)
+        refusal = storage_failure(self._exchange("PUT", ticket.url, headers, chunks, ticket.size_bytes))
+        if refusal is not None:
+            raise refusal
+
+    def capture_state(self, sha256: str) -> Acknowledgement | None:
+        """Return what the API made of a capture, None when it does not know it. Raises as `send_capture`."""
+        reply = self._ask("GET", f"/v1/captures/{sha256}")
+        if reply.status == _NOT_FOUND and reply.is_api_problem():
+            return None
+        return read_acknowledgement(reply, sha256)
+
+    def who_am_i(self) -> BridgeIdentity:
+        """Return who the API takes this bridge for; it leaves nothing in the account. Raises as `send_capture`."""
+        return read_identity(self._ask("GET", "/v1/bridges/me"))
+
+    def send_heartbeat(self, heartbeat: Heartbeat) -> float:
+        """Tell the API how this bridge is; return in how many seconds it wants the next. Raises as `send_capture`."""
+        facts = json.dumps(heartbeat.facts()).encode("utf-8")
+        return read_next_s(self._ask("PUT", "/v1/bridges/me/heartbeat", facts, _JSON))
+
+    def _ask(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> HttpReply:
+        own = {
+            "Authorization": f"Bearer {self._credential}",
+            "Accept": "application/json, application/problem+json",
+            **(headers or {}),
+        }
+        # In pieces, since the time for sending counts for each: a long body on a slow line would never get through.
+        pieces = (body[begin : begin + _CHUNK_BYTES] for begin in range(0, len(body), _CHUNK_BYTES))
+        return self._exchange(method, self._url + path, own, pieces, len(body))
+
+    def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], body: Iterable[bytes], size_bytes: int
+    ) -> HttpReply:
+        seconds = self._patience.total_s + size_bytes / self._patience.slowest_bytes_per_s
+        headers = dict(headers)
+        if size_bytes and "content-length" not in map(str.lower, headers):
+            headers["Content-Length"] = str(size_bytes)
+        who = f"the API at {self._url}" if "Authorization" in headers else "the storage that the API named"
+        with Deadline(seconds) as deadline:
             try:
-                body = response.read(_MAX_REPLY_BYTES, decode_content=True)
-            finally:
-                # A reply longer than any of ours is not read to its end, so its connection cannot be used again.
-                response.close()
-            return _HttpReply(response.status, dict(response.headers.items()), body)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise UnreachableError(f"the API at {self._url} cannot be reached ({_short(error)})") from error
+                reply = self._request(method, url, headers, body if size_bytes else None)
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                raise _unreachable(who, deadline, error) from error
+            if deadline.has_passed:
+                # A reply without a length ends where its connection does.
+                raise _unreachable(who, deadline, None)
+        return reply
 
-
-@dataclass(frozen=True, slots=True)
-class _HttpReply:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def header(self, name: str) -> str | None:
-        return next((value for key, value in self.headers.items() if key.lower() == name), None)
-
-    def is_api_problem(self) -> bool:
-        """Return whether this is an error in the API's own words."""
-        media_type = (self.header("content-type") or "").split(";")[0].strip().lower()
-        return media_type == "application/problem+json" and str(self.json().get("type")).startswith(_OWN_PROBLEMS)
-
-    def json(self) -> dict[str, Any]:
-        """Return the body's object, an empty one when it is none."""
+    def _request(self, method: str, url: str, headers: dict[str, str], body: Iterable[bytes] | None) -> HttpReply:
+        response = self._pool.request(method, url, body=body, headers=headers, redirect=False, preload_content=False)
         try:
-            value = json.loads(self.body)
-        except (ValueError, RecursionError):
-            return {}
-        return value if isinstance(value, dict) else {}
+            content = response.read(_MAX_REPLY_BYTES, decode_content=True)
+        finally:
+            # A reply longer than any of ours is not read to its end, so its connection cannot be used again.
+            response.close()
+        return HttpReply(response.status, dict(response.headers.items()), content)
 
 
-def encode_provenance(provenance: Mapping[str, object]) -> str:
-    """Return the `Capture-Provenance` header: base64url of JSON, unpadded.
-
-    Raises:
-        ValueError: The JSON is longer than 4 KiB.
-    """
-    text = json.dumps(provenance, separators=(",", ":"), sort_keys=True).encode("utf-8")
-    if len(text) > _MAX_PROVENANCE_BYTES:
-        raise ValueError(f"provenance of {len(text)} bytes, more than {_MAX_PROVENANCE_BYTES}")
-    return base64.urlsafe_b64encode(text).rstrip(b"=").decode("ascii")
+_BEFORE_SENDING = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.SSLError,
+)
 
 
-def _read_reply(reply: _HttpReply, sha256: str) -> Acknowledgement:
-    if reply.status in (200, 201):
-        return _read_acknowledgement(reply, sha256)
-    said = _problem(reply)
-    if reply.status in (401, 403):
-        raise CredentialRefusedError(f"the API refuses this bridge's credential ({said}): {_NEW_CREDENTIAL}")
-    if str(reply.json().get("type")).endswith(":digest-mismatch"):
-        raise TryLaterError(f"the bytes changed on their way to the API ({said})")
-    if reply.status in _NOT_THERE or not reply.is_api_problem():
-        raise EndpointError(f"the API cannot take it now ({said})", parse_retry_after(reply.header("retry-after")))
-    if reply.status in (400, 413, 415, 422):
-        raise RefusedError(f"the API refuses this capture ({said})")
-    raise TryLaterError(f"the API cannot take it now ({said})", parse_retry_after(reply.header("retry-after")))
+class _HttpConnection(urllib3.connection.HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        connection = super()._new_conn()
+        watch_connection(connection)
+        return connection
 
 
-def _read_acknowledgement(reply: _HttpReply, sha256: str) -> Acknowledgement:
-    answer = reply.json()
-    if answer.get("id") != sha256:
-        raise TryLaterError(
-            f"the API answered {reply.status} without the capture's own hash {sha256[:12]}...: not taken as delivered"
-        )
-    return Acknowledgement(str(answer.get("state", "unknown")), reply.status == 201)  # noqa: PLR2004 - Created
+class _HttpsConnection(_HttpConnection, urllib3.connection.HTTPSConnection):
+    pass
 
 
-def _problem(reply: _HttpReply) -> str:
-    """Return a refusal in a few words, from its problem document (RFC 9457) when it is one."""
-    problem = reply.json()
-    words = [str(problem[name]) for name in ("title", "detail") if isinstance(problem.get(name), str)]
-    text = ": ".join(words).encode("ascii", errors="replace").decode("ascii")
-    printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return f"{reply.status} {printable[:300]}".strip()
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
 
 
-def parse_retry_after(value: str | None) -> float | None:
-    """Return the seconds that a Retry-After header asks for (RFC 9110 10.2.3), 0 to an hour; None when it does not."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value) if value.strip().isdecimal() else _until(value)
-    except (ValueError, OverflowError):
-        return None
-    return min(max(0.0, seconds), _LONGEST_WAIT_S) if math.isfinite(seconds) else None
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
 
 
-def _until(date: str) -> float:
-    return parsedate_to_datetime(date).timestamp() - time.time()
+def _unreachable(who: str, deadline: Deadline, error: Exception | None) -> UnreachableError:
+    if deadline.has_passed or error is None:
+        return UnreachableError(f"{who} took longer than {deadline.seconds:.0f} s to answer: broken off")
+    was_sent = not isinstance(error, _BEFORE_SENDING)
+    return UnreachableError(f"{who} cannot be reached ({_short(error)})", was_sent=was_sent)
 
 
 def _short(error: Exception) -> str:
     """Return what broke, without the addresses and object names that urllib3 adds."""
     reason = getattr(error, "reason", error)
-    text = str(reason).split(": ", 1)[-1] if ": " in str(reason) else str(reason)
-    return text[:200] or type(error).__name__
+    inner = reason.args[-1] if getattr(reason, "args", ()) else reason
+    text = str(inner if isinstance(inner, Exception) else reason)
+    return text.split(": ", 1)[-1][:200] or type(error).__name__

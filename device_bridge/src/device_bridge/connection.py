@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from device_bridge.errors import DisconnectedError
 from device_bridge.link import (
+    REPLY_TIMEOUT_S,
     Conversation,
     Hello,
     LinkErrors,
@@ -44,10 +45,17 @@ class Connection:
         self.errors = LinkErrors()
         self._transport = transport
         self._on_event = on_event
-        self._conversation = self._new_conversation()
+        self._conversation = Conversation(secrets.randbelow(_SEQ_COUNT), self.errors, REPLY_TIMEOUT_S)
 
-    def _new_conversation(self) -> Conversation:
-        return Conversation(secrets.randbelow(_SEQ_COUNT), self.errors)
+    @property
+    def heard_bytes(self) -> int:
+        """Bytes that this conversation received, whatever they are."""
+        return self._conversation.heard_bytes
+
+    @property
+    def heard_requests(self) -> int:
+        """Requests that came back, as an echo sends them."""
+        return self._conversation.heard_requests
 
     def hello(self) -> Hello:
         """Begin a new conversation: agree on version and window, and hear the device's clock (docs/protocol.md 4.1).
@@ -56,7 +64,9 @@ class Connection:
             DisconnectedError: The device went away, or does not answer.
             PacketError: Its answer is none that this bridge understands.
         """
-        self._conversation = self._new_conversation()
+        # What was learnt of the line's slowness holds for the next conversation too.
+        timeout_s = self._conversation.timeout_s
+        self._conversation = Conversation(secrets.randbelow(_SEQ_COUNT), self.errors, timeout_s)
         payload = pack_hello()
         hello = unpack_hello(self.exchange(Packet(PacketType.HELLO, 0, length=len(payload), payload=payload)))
         self._conversation.accept_hello(hello)

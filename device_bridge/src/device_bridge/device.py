@@ -1,53 +1,30 @@
 """A SmartDot at the other end of a transport: ISmartDot's calls turned into packets (docs/protocol.md 4)."""
 
-import time
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 
-from device_bridge.connection import Connection, NoReplyError
-from device_bridge.errors import BridgeError, DisconnectedError, NotASmartDotError, NotUnderstoodError
-from device_bridge.interface import Result, SmartDot
-from device_bridge.link import Hello, LinkErrors, Packet, PacketError, PacketType
-from device_bridge.pages import PageReader, ReceivedPage, WantedPage
-from device_bridge.transport import Transport
-from smartdot import (
-    ERASED_PAGE,
-    PAGE_SIZE_BYTES,
-    FirstPage,
-    FormatError,
-    PageError,
-    PageKind,
-    UnknownVersionError,
-    Version,
-    read_page,
+from device_bridge.answers import check_page, check_request, reply_result, reply_text
+from device_bridge.clock import ClockFacts, time_hello
+from device_bridge.commands import (
+    CommandRefusedError,
+    DeviceStatus,
+    SamplingMode,
+    encode_command,
+    parse_status,
+    time_command,
 )
-from smartdot.layout import unpack_first
+from device_bridge.connection import Connection
+from device_bridge.errors import BridgeError, DisconnectedError
+from device_bridge.identity import read_first_page, say_first_hello, say_hello
+from device_bridge.interface import Result, SmartDot
+from device_bridge.link import Hello, LinkErrors, Packet, PacketType
+from device_bridge.pages import PageReader, ReceivedPage, WantedPage
+from device_bridge.transport import Transport, open_transport
+from smartdot import FirstPage, Version
 
-# A page's byte address has 32 bits on the link (docs/protocol.md 3).
-_MOST_PAGES = 2**32 // PAGE_SIZE_BYTES
-_FIRST_PAGE = WantedPage(0, (PageKind.FIRST,), 0, 0)
-
-
-class CommandRefusedError(BridgeError):
-    """The device does not know a command, or does not allow it; the message holds what it answered."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClockFacts:
-    """The clocks of device and host, noted at one moment: when the device answered a hello.
-
-    Attributes:
-        device_ticks: The device's clock.
-        tick_hz: Its ticks in a second.
-        host_monotonic_s: The host's steady clock.
-        host_utc: The host's UTC.
-    """
-
-    device_ticks: int
-    tick_hz: int
-    host_monotonic_s: float
-    host_utc: datetime
+__all__ = ["ClockFacts", "CommandRefusedError", "LinkedSmartDot"]
 
 
 class LinkedSmartDot(SmartDot):
@@ -57,11 +34,17 @@ class LinkedSmartDot(SmartDot):
         open_transport: Opens the stream to where `connect`'s parameters say; raises `PortError`.
 
     Attributes:
-        failure: Why the last `connect` gave None.
+        failure: Why the last `connect` gave None, or why the device is no longer connected.
+        place: Where the device is, or was last.
+        errors: Link errors since it was connected last.
+        news: Counts what may have changed the directory: `record ready` events, and erasures from here.
     """
 
-    def __init__(self, open_transport: Callable[[str], Transport]) -> None:
+    def __init__(self, open_transport: Callable[[str], Transport] = open_transport) -> None:
         self.failure: BridgeError | None = None
+        self.place = ""
+        self.errors = LinkErrors()
+        self.news = 0
         self._open_transport = open_transport
         self._connection: Connection | None = None
         self._first: FirstPage | None = None
@@ -87,11 +70,6 @@ class LinkedSmartDot(SmartDot):
             raise DisconnectedError("no SmartDot is connected")
         return self._clock
 
-    @property
-    def errors(self) -> LinkErrors:
-        """Link errors since it was connected."""
-        return self._link().errors
-
     def connect(self, parameters: str) -> Version | None:
         """Connect to a device (`SmartDot.connect`); `failure` says why it could not."""
         try:
@@ -111,9 +89,13 @@ class LinkedSmartDot(SmartDot):
             NotUnderstoodError: What is there is no SmartDot, or one of a format that this bridge does not read.
         """
         self.close()
+        self.failure = None
+        self.place = parameters
         self._connection = Connection(self._open_transport(parameters), parameters, self._report)
+        self.errors = self._connection.errors
         try:
-            self._first = self._identify(self._connection)
+            hello, self._clock = time_hello(partial(say_first_hello, self._connection))
+            self._first, self._first_bytes = read_first_page(self._connection, hello)
         except BaseException:
             self.close()
             raise
@@ -136,124 +118,121 @@ class LinkedSmartDot(SmartDot):
             DisconnectedError: The device went away, or does not answer.
             NotASmartDotError: It answers something else.
         """
-        connection = self._link()
-        try:
-            hello = connection.hello()
-        except PacketError as error:
-            raise NotASmartDotError(f"{connection.place}: the device cannot agree on a protocol: {error}") from error
-        self._clock = ClockFacts(hello.ticks, hello.tick_hz, time.monotonic(), datetime.now(UTC))
-        return hello
+        with self._using_link() as connection:
+            hello, self._clock = time_hello(partial(say_hello, connection))
+            return hello
 
     def read_pages(self, wanted: Iterable[WantedPage]) -> Iterator[list[ReceivedPage]]:
         """Yield pages in batches as they arrive (`PageReader.read`)."""
-        return PageReader(self._link()).read(wanted)
+        with self._using_link() as connection:
+            yield from PageReader(connection).read(wanted)
 
     def wait_for_event(self) -> None:
         """Listen for up to 0.05 s, so that events reach `on_event`. Raises `DisconnectedError` after an unplug."""
-        self._link().pump()
+        with self._using_link() as connection:
+            connection.pump()
 
     def read_bytes(self, address: int, buffer: bytearray, count: int) -> Result:
         """Read from one page of memory (`SmartDot.read_bytes`)."""
+        impossible = check_request(address, buffer, count)
+        if impossible is not None:
+            return impossible
         reply = self._try_exchange(Packet(PacketType.READ, 0, address=address, length=count))
         if reply is None:
             return Result.FAILURE_DISCONNECTED
-        result = _result(reply)
+        result = reply_result(reply)
         if result not in (Result.SUCCESS, Result.FAILURE_DATA_CORRUPTION):
             return result
         if len(reply.payload) != count:
             return Result.FAILURE_UNKNOWN
         buffer[:count] = reply.payload
-        return _check_page(reply.payload) or result
+        return check_page(reply.payload) or result
 
     def write_bytes(self, address: int, buffer: bytes, count: int) -> Result:
         """Write one page of memory (`SmartDot.write_bytes`)."""
+        impossible = check_request(address, buffer, count)
+        if impossible is not None:
+            return impossible
         payload = bytes(buffer[:count])
-        reply = self._try_exchange(Packet(PacketType.WRITE, 0, address=address, length=len(payload), payload=payload))
-        return Result.FAILURE_DISCONNECTED if reply is None else _result(reply)
+        reply = self._try_exchange(Packet(PacketType.WRITE, 0, address=address, length=count, payload=payload))
+        return Result.FAILURE_DISCONNECTED if reply is None else reply_result(reply)
 
     def command(self, text: str) -> str:
         """Send a command and return its result (`SmartDot.command`).
 
         Raises:
             DisconnectedError: The device is not there.
-            CommandRefusedError: The device does not know or allow it.
+            CommandRefusedError: The device does not know or allow it, or it is none that can be sent.
         """
-        payload = text.encode("ascii")
-        reply = self._link().exchange(Packet(PacketType.COMMAND, 0, length=len(payload), payload=payload))
-        answer = reply.payload.decode("ascii", errors="replace")
+        reply = self._command(text)
+        answer = reply_text(reply)
         if reply.status != Result.SUCCESS:
-            raise CommandRefusedError(f"the device refused `{text}`: {answer or _result(reply).name}")
+            raise CommandRefusedError(f"the device refused `{text}`: {answer or reply_result(reply).name}")
         return answer
 
+    def erase(self, record: int) -> bool:
+        """Free a record in the device's memory; return False when the device holds none of this number.
+
+        A False may also follow a reply that was lost, after which the request was sent again: the record is gone then.
+
+        Raises:
+            DisconnectedError: The device is not there.
+            CommandRefusedError: The device does not do it.
+        """
+        self.news += 1
+        reply = self._command(f"erase {record}")
+        answer = reply_text(reply)
+        if reply.status == Result.SUCCESS:
+            return True
+        if answer == f"no record {record}":
+            return False
+        raise CommandRefusedError(f"the device does not erase record {record}: {answer or reply_result(reply).name}")
+
+    def set_time(self, utc: datetime) -> None:
+        """Tell the device the time. Raises as `command`, and `ValueError` for a time without a zone."""
+        self.command(time_command(utc))
+
+    def set_sampling(self, mode: SamplingMode) -> None:
+        """Choose when the device records. Raises as `command`."""
+        self.command(f"sampling {mode}")
+
+    def set_defaults(self) -> None:
+        """Put the device's settings back as they were made; its records stay. Raises as `command`."""
+        self.command("defaults")
+
+    def read_status(self) -> DeviceStatus:
+        """Ask how the device is. Raises as `command`, and `NotUnderstoodError` when the answer makes no sense."""
+        return parse_status(self.command("status"))
+
+    def _command(self, text: str) -> Packet:
+        payload = encode_command(text)
+        with self._using_link() as connection:
+            return connection.exchange(Packet(PacketType.COMMAND, 0, length=len(payload), payload=payload))
+
     def _report(self, text: str) -> None:
+        if text.startswith("record ready"):
+            self.news += 1
         if self.on_event is not None:
             self.on_event(text)
 
-    def _link(self) -> Connection:
-        if self._connection is None:
+    @contextlib.contextmanager
+    def _using_link(self) -> Iterator[Connection]:
+        """Give the connection, and note it when the device turns out to be gone."""
+        connection = self._connection
+        if connection is None:
             raise DisconnectedError("no SmartDot is connected")
-        return self._connection
+        try:
+            yield connection
+        except DisconnectedError as error:
+            self.failure = error
+            # Whoever still reads pages through an earlier connection does not end the one that is open now.
+            if connection is self._connection:
+                self.close()
+            raise
 
     def _try_exchange(self, request: Packet) -> Packet | None:
         try:
-            return self._link().exchange(request)
-        except DisconnectedError as error:
-            self.failure = error
-            self.close()
+            with self._using_link() as connection:
+                return connection.exchange(request)
+        except DisconnectedError:
             return None
-
-    def _identify(self, connection: Connection) -> FirstPage:
-        try:
-            hello = self.refresh_clock()
-        except NoReplyError as error:
-            heard = "sends something else" if connection.errors.framing else "does not answer"
-            raise NotASmartDotError(
-                f"{connection.place} is not a SmartDot: what is there {heard}. Choose another port "
-                f"(`device_bridge list`), or switch the device on"
-            ) from error
-        if hello.page_size_bytes != PAGE_SIZE_BYTES:
-            raise NotUnderstoodError(f"the device has pages of {hello.page_size_bytes} bytes: {_ONLY_VERSION_1}")
-        page = next(PageReader(connection).read([_FIRST_PAGE]))[0]
-        self._first_bytes = page.data
-        first = _unpack_first(page)
-        if first.page_count != hello.page_count or first.page_count > _MOST_PAGES:
-            raise NotUnderstoodError(
-                f"the device's first page says {first.page_count} pages and its hello {hello.page_count}, of at most "
-                f"{_MOST_PAGES} that the link can address: nothing was read; have its firmware looked at"
-            )
-        return first
-
-
-_ONLY_VERSION_1 = (
-    "this bridge reads format version 1, with pages of 256. Nothing was read or changed; update the bridge"
-)
-
-
-def _unpack_first(page: ReceivedPage) -> FirstPage:
-    if page.problem is not None:
-        raise NotUnderstoodError(
-            f"the device's first page stays damaged ({page.problem}), so it cannot be told which device it is: "
-            "nothing was read or changed; have the device looked at"
-        )
-    try:
-        return unpack_first(read_page(page.data))
-    except UnknownVersionError as error:
-        raise NotUnderstoodError(f"the device has format version {error.version}: {_ONLY_VERSION_1}") from error
-    except FormatError as error:
-        raise NotUnderstoodError(f"the device's first page makes no sense: {error}. Nothing was read") from error
-
-
-def _result(reply: Packet) -> Result:
-    """Return a reply's status; a status of a later protocol means a failure all the same."""
-    return Result(reply.status) if reply.status in tuple(Result) else Result.FAILURE_UNKNOWN
-
-
-def _check_page(data: bytes) -> Result | None:
-    """Return `FAILURE_DATA_CORRUPTION` for a whole page that is neither erased nor right."""
-    if len(data) != PAGE_SIZE_BYTES or data == ERASED_PAGE:
-        return None
-    try:
-        read_page(data)
-    except PageError:
-        return Result.FAILURE_DATA_CORRUPTION
-    return None

@@ -15,6 +15,7 @@ class ExitCode(IntEnum):
     NOT_DELIVERED = 5
     CREDENTIAL_REFUSED = 6
     BAD_RECORDING = 7
+    LOOK_AT_IT = 8
 
 
 class BridgeError(Exception):

@@ -38,7 +38,7 @@ class SmartDot(ABC):
         """Connect to a device (ISmartDot: Connect).
 
         Args:
-            parameters: Where it is; for a serial device the port's path.
+            parameters: Where it is, such as a serial port's path.
 
         Returns:
             The hardware's version, or None when it could not connect.
@@ -46,7 +46,7 @@ class SmartDot(ABC):
 
     @abstractmethod
     def is_connected(self) -> bool:
-        """Tell whether the device was there when it was last used (ISmartDot: IsConnected)."""
+        """Tell whether the device was there when it was last used, by whichever call (ISmartDot: IsConnected)."""
 
     @abstractmethod
     def read_bytes(self, address: int, buffer: bytearray, count: int) -> Result:
@@ -54,11 +54,14 @@ class SmartDot(ABC):
 
         Args:
             address: Byte address of the page's start, a multiple of the page size.
-            buffer: Its first `count` bytes are overwritten, only with `SUCCESS` or `FAILURE_DATA_CORRUPTION`.
+            buffer: Its first `count` bytes are overwritten, only with `SUCCESS` or `FAILURE_DATA_CORRUPTION`. It never
+                changes its length.
             count: Bytes to read from the page's start, 1 to the page size.
 
         Returns:
-            `FAILURE_DATA_CORRUPTION` when a whole page was read and its checksum is wrong.
+            `FAILURE_DATA_CORRUPTION` when a whole page was read and its checksum is wrong; `FAILURE_UNKNOWN` for what
+            cannot be asked for: an address that is no page's start, another count, a buffer shorter than `count`;
+            `FAILURE_PERMISSION_ERROR` outside the memory.
         """
 
     @abstractmethod
@@ -69,6 +72,9 @@ class SmartDot(ABC):
             address: Byte address of the page's start, a multiple of the page size.
             buffer: Its first `count` bytes are written.
             count: Bytes to write from the page's start, 1 to the page size.
+
+        Returns:
+            `FAILURE_UNKNOWN` and `FAILURE_PERMISSION_ERROR` as `read_bytes`; the latter for the first page too.
         """
 
     @abstractmethod

@@ -58,8 +58,14 @@ def find_problem(data: bytes, wanted: WantedPage) -> str | None:
     return None
 
 
+@dataclass(slots=True)
+class _Asked:
+    wanted: WantedPage
+    rereads: int = 0
+
+
 class PageReader:
-    """Reads pages with the link's whole window, each damaged one again by itself.
+    """Reads pages with the link's whole window, each damaged one again by itself, in bounded memory.
 
     Args:
         connection: An open link whose hello was answered.
@@ -67,13 +73,16 @@ class PageReader:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._wanted_by_seq: dict[int, WantedPage] = {}
-        self._rereads: dict[int, int] = {}
+        self._asked_by_seq: dict[int, _Asked] = {}
 
     def read(self, wanted: Iterable[WantedPage]) -> Iterator[list[ReceivedPage]]:
         """Yield the pages in batches as they arrive, in any order.
 
-        While the caller works on a batch, the next reads are already on their way.
+        While the caller works on a batch, the next reads are already on their way. A batch may be empty: so a caller
+        gets its turn also while nothing comes.
+
+        Args:
+            wanted: Taken one by one as the window has room, so it may be endless.
 
         Raises:
             DisconnectedError: The device went away; what was yielded before is good.
@@ -81,57 +90,52 @@ class PageReader:
         """
         remaining = iter(wanted)
         self._fill_window(remaining)
-        while self._wanted_by_seq:
-            batch = []
-            for reply in self._connection.pump():
-                page = self._take_page(reply)
-                if page is not None:
-                    batch.append(page)
+        while self._asked_by_seq:
+            pages = map(self._take_page, self._connection.pump())
+            batch = [page for page in pages if page is not None]
             self._fill_window(remaining)
-            if batch:
-                self._connection.flush()
-                yield batch
+            self._connection.flush()
+            yield batch
 
     def _fill_window(self, remaining: Iterator[WantedPage]) -> None:
-        while len(self._wanted_by_seq) < self._connection.window:
+        while len(self._asked_by_seq) < self._connection.window:
             wanted = next(remaining, None)
             if wanted is None:
                 return
-            self._request(wanted)
+            self._request(_Asked(wanted))
 
-    def _request(self, wanted: WantedPage) -> None:
-        address = wanted.memory_page * PAGE_SIZE_BYTES
+    def _request(self, asked: _Asked) -> None:
+        address = asked.wanted.memory_page * PAGE_SIZE_BYTES
         seq = self._connection.submit(Packet(PacketType.READ, 0, address=address, length=PAGE_SIZE_BYTES))
-        self._wanted_by_seq[seq] = wanted
+        self._asked_by_seq[seq] = asked
 
     def _take_page(self, reply: Reply) -> ReceivedPage | None:
         """Return the page that a reply completes; None when it is read again, or belongs to nobody."""
-        wanted = self._wanted_by_seq.pop(reply.seq, None)
-        if wanted is None:
+        asked = self._asked_by_seq.pop(reply.seq, None)
+        if asked is None:
             return None
         packet = reply.packet
-        # A device that finds its own memory damaged sends the bytes all the same: raw is the truth.
-        if packet.status not in (Result.SUCCESS, Result.FAILURE_DATA_CORRUPTION):
-            raise NotUnderstoodError(
-                f"the device at {self._connection.place} refuses to read page {wanted.memory_page} of its memory "
-                f"(status {packet.status}); what was read before is kept"
-            )
-        problem = find_problem(packet.payload, wanted)
-        if problem is not None and self._may_reread(wanted):
-            self._request(wanted)
+        self._check(packet, asked.wanted)
+        problem = find_problem(packet.payload, asked.wanted)
+        if problem is not None and asked.rereads < MOST_REREADS:
+            asked.rereads += 1
+            self._connection.errors.rereads += 1
+            self._request(asked)
             return None
         if len(packet.payload) != PAGE_SIZE_BYTES:
             # Kept, it would move every page behind it.
             raise NotUnderstoodError(
                 f"the device at {self._connection.place} answers {len(packet.payload)} bytes for page "
-                f"{wanted.memory_page} of its memory, not 256; what was read before is kept"
+                f"{asked.wanted.memory_page} of its memory, not 256; what was read before is kept. Have its firmware "
+                "looked at"
             )
-        return ReceivedPage(wanted, packet.payload, problem)
+        return ReceivedPage(asked.wanted, packet.payload, problem)
 
-    def _may_reread(self, wanted: WantedPage) -> bool:
-        rereads = self._rereads.get(wanted.memory_page, 0)
-        if rereads == MOST_REREADS:
-            return False
-        self._rereads[wanted.memory_page] = rereads + 1
-        self._connection.errors.rereads += 1
-        return True
+    def _check(self, packet: Packet, wanted: WantedPage) -> None:
+        # A device that finds its own memory damaged sends the bytes all the same: raw is the truth.
+        if packet.status not in (Result.SUCCESS, Result.FAILURE_DATA_CORRUPTION):
+            raise NotUnderstoodError(
+                f"the device at {self._connection.place} refuses to read page {wanted.memory_page} of its memory "
+                f"(status {packet.status}), though it says that it has it; what was read before is kept. Have its "
+                "firmware looked at"
+            )

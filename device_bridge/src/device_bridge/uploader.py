@@ -1,53 +1,28 @@
-"""From the spool to the cloud: every sealed capture is sent until the cloud acknowledged its hash."""
+"""From the spool to the cloud: every sealed capture is sent until the cloud has confirmed its hash."""
 
 import contextlib
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from device_bridge.api import (
-    MAX_INLINE_BYTES,
     Acknowledgement,
     Api,
     ApiError,
     CredentialRefusedError,
-    EndpointError,
     RefusedError,
     TryLaterError,
-    UnreachableError,
 )
-from device_bridge.spool import CaptureRow, CaptureState, Spool, SpoolDamagedError, SpoolError
+from device_bridge.backoff import FIRST_DELAY_S, LONGEST_DELAY_S, Backoff
+from device_bridge.sender import PENDING, REJECTED, Sender, StoppedError
+from device_bridge.spool import CaptureRow, CaptureState, LowDiskError, Spool, SpoolDamagedError, SpoolError
 
-FIRST_DELAY_S = 1.0
-LONGEST_DELAY_S = 300.0
+__all__ = ["FIRST_DELAY_S", "LONGEST_DELAY_S", "Backoff", "PushResult", "Uploader", "push_until_done"]
 
-
-class TooLargeError(ApiError):
-    """A capture is larger than the API takes in one request."""
-
-
-@dataclass(slots=True)
-class Backoff:
-    """How long to wait after a failure: full jitter between 0 and a bound that doubles from 1 s to 5 min.
-
-    Attributes:
-        failures: Failures in a row.
-        draw: A random number from 0 to 1.
-    """
-
-    failures: int = 0
-    draw: Callable[[], float] = random.random
-
-    def delay_s(self, retry_after_s: float | None) -> float:
-        """Return the wait after one more failure; never less than the API asked for."""
-        bound = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(self.failures, 30))
-        self.failures += 1
-        return max(bound * self.draw(), retry_after_s or 0.0)
-
-    def reset(self) -> None:
-        """Begin anew after a success."""
-        self.failures = 0
+# The cloud looks at an object within seconds; one that it says nothing of for so long is sent again.
+_LONGEST_PENDING = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -55,32 +30,46 @@ class PushResult:
     """What one pass over the spool gave.
 
     Attributes:
-        delivered: Captures that the cloud acknowledged.
+        delivered: Captures whose hash the cloud confirmed.
         quarantined: Captures that were set aside.
-        waiting: Captures that stay sealed.
+        sent: Captures whose bytes are in the cloud and whose verdict is pending; they wait as well.
+        waiting: Captures that are not delivered yet.
         problems: Why, one line for each capture that was not delivered.
         retry_after_s: How long the API asked to wait.
         credential_problem: Set when the credential was refused; sending paused there.
         is_cut_short: Whether captures were not tried, because the next would have failed as well.
+        next_try_s: In how many seconds the first of those that wait is due again; None when none waits by itself.
     """
 
     delivered: list[CaptureRow] = field(default_factory=list)
     quarantined: list[CaptureRow] = field(default_factory=list)
+    sent: list[CaptureRow] = field(default_factory=list)
     waiting: list[CaptureRow] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     retry_after_s: float | None = None
     credential_problem: str | None = None
     is_cut_short: bool = False
+    next_try_s: float | None = None
+
+
+@dataclass(slots=True)
+class _Delay:
+    """When a capture is tried again, after what went wrong with it alone."""
+
+    backoff: Backoff
+    due_at_s: float = 0.0
 
 
 class Uploader:
-    """Sends what is sealed in a spool.
+    """Sends what is sealed in a spool. What it learns of single captures is in memory: keep one for as long as it runs.
 
     Args:
         spool: Where the captures are.
         api: Where they go.
-        on_capture: Called after each capture with its new row.
-        should_stop: Asked before each capture.
+        on_capture: Called with each capture's row once it is delivered.
+        should_stop: Asked before each capture, and while a large one is sent.
+        clock: A steady clock, in seconds.
+        draw: A random number from 0 to 1, for the waits of single captures.
     """
 
     def __init__(
@@ -89,90 +78,178 @@ class Uploader:
         api: Api,
         on_capture: Callable[[CaptureRow], None] = lambda _: None,
         should_stop: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
+        draw: Callable[[], float] = random.random,
     ) -> None:
         self._spool = spool
-        self._api = api
+        self._sender = Sender(spool, api, should_stop)
         self._on_capture = on_capture
         self._should_stop = should_stop
+        self._clock = clock
+        self._draw = draw
+        self._delays: dict[int, _Delay] = {}
+        # Confirmed by the cloud, and not yet noted in the spool because its disk is full.
+        self._confirmed: dict[int, str] = {}
 
     def push(self) -> PushResult:
-        """Send every sealed capture once, by device and record. One that fails does not hold up the next.
+        """Try every capture that is due once, by device and record; one that failed before after those that did not.
 
-        When the API cannot be reached, is not what answers, asks to wait or refuses the credential, the rest of the
-        pass is left out.
+        One that fails by itself is tried again after growing waits of its own and does not hold up the next. When the
+        API cannot be reached, is not what answers, asks to wait or refuses the credential, the rest is left out.
         """
         result = PushResult()
-        pending = self._spool.captures(CaptureState.SEALED)
-        for place, row in enumerate(pending):
-            if self._should_stop() or not self._send_one(row, result):
-                result.waiting += [other for other in pending[place:] if other not in result.waiting]
+        self._note_confirmed(result)
+        rows = {
+            row.id: row for state in (CaptureState.SENT, CaptureState.SEALED) for row in self._spool.captures(state)
+        }
+        for row in sorted(rows.values(), key=self._turn):
+            if not self._is_due(row):
+                continue
+            if self._should_stop() or not self._try(row, result):
                 result.is_cut_short = True
                 break
+        settled = {row.id for row in (*result.delivered, *result.quarantined)}
+        result.waiting = [row for row in rows.values() if row.id not in settled]
+        result.waiting.sort(key=_place)
+        result.next_try_s = self._next_try_s(result.waiting)
         return result
 
-    def _send_one(self, row: CaptureRow, result: PushResult) -> bool:
-        """Send a capture and note what came of it; return whether to go on with the next."""
+    def _turn(self, row: CaptureRow) -> tuple[object, ...]:
+        return row.state is CaptureState.SEALED, row.id in self._delays, *_place(row)
+
+    def _is_due(self, row: CaptureRow) -> bool:
+        if row.id in self._confirmed:
+            return False
+        return row.id not in self._delays or self._delays[row.id].due_at_s <= self._clock()
+
+    def _next_try_s(self, waiting: list[CaptureRow]) -> float | None:
+        due_at_s = [self._delays[row.id].due_at_s for row in waiting if row.id in self._delays]
+        return max(0.0, min(due_at_s) - self._clock()) if due_at_s else None
+
+    def _wait_longer(self, row: CaptureRow, retry_after_s: float | None = None) -> None:
+        delay = self._delays.setdefault(row.id, _Delay(Backoff(draw=self._draw)))
+        delay.due_at_s = self._clock() + delay.backoff.delay_s(retry_after_s)
+
+    def _try(self, row: CaptureRow, result: PushResult) -> bool:
+        """Bring one capture a step further and note what came of it; return whether to go on with the next."""
         try:
-            acknowledged = self._deliver(row)
+            self._settle(row, self._sender.bring_further(row), result)
         except SpoolDamagedError as error:
-            # Where its row is damaged as well it cannot be marked, and is only passed over.
-            with contextlib.suppress(SpoolError):
-                self._spool.mark_quarantined(row.id, str(error))
-            result.quarantined.append(row)
-            result.problems.append(f"{_name(row)}: {error}")
-            return True
+            self._set_aside(row, str(error), result, was_sent=False, is_rotten=True)
         except RefusedError as error:
-            self._spool.mark_quarantined(row.id, str(error))
-            result.quarantined.append(row)
-            result.problems.append(f"{_name(row)}: {error}; it is kept: `device_bridge push --retry-quarantined`")
-            return True
+            self._set_aside(row, str(error), result, was_sent=error.was_sent)
+        except StoppedError:
+            return False
         except ApiError as error:
-            self._spool.note_attempt(row.id, str(error))
-            result.waiting.append(row)
-            return _note_failure(row, error, result)
-        self._spool.mark_delivered(row.id, acknowledged.state)
-        result.delivered.append(row)
-        self._on_capture(row)
+            return self._note_failure(row, error, result)
         return True
 
-    def _deliver(self, row: CaptureRow) -> Acknowledgement:
-        data = self._spool.load(row)
-        if len(data) > MAX_INLINE_BYTES:
-            raise TooLargeError(f"{len(data)} bytes are more than the 4 MiB that this bridge can send; update it")
-        return self._api.send_capture(data, row.provenance or {})
+    def _settle(self, row: CaptureRow, answer: Acknowledgement | None, result: PushResult) -> None:
+        """Note what the cloud says of a capture, None when it does not know it."""
+        if answer is None:
+            self._send_again(row, "the cloud does not know it though it was sent: it is sent again", result)
+        elif answer.state == REJECTED:
+            self._set_aside(row, f"the cloud rejected it: {answer.reason or 'it does not say why'}", result)
+        elif answer.state != PENDING:
+            self._deliver(row, answer.state, result)
+        elif row.state is CaptureState.SENT:
+            self._wait_for_verdict(row, result)
+        else:
+            self._spool.mark_sent(row.id)
+            self._delays.pop(row.id, None)
+            self._wait_longer(row)
+            result.sent.append(row)
+
+    def _wait_for_verdict(self, row: CaptureRow, result: PushResult) -> None:
+        if row.sent_at is not None and datetime.now(UTC) - row.sent_at > _LONGEST_PENDING:
+            self._send_again(row, "the cloud has not looked at it for more than an hour: it is sent again", result)
+            return
+        self._wait_longer(row)
+        result.sent.append(row)
+
+    def _send_again(self, row: CaptureRow, problem: str, result: PushResult) -> None:
+        self._spool.mark_unsent(row.id, problem)
+        self._wait_longer(row)
+        result.problems.append(f"{_name(row)}: {problem}")
+
+    def _deliver(self, row: CaptureRow, cloud_state: str, result: PushResult) -> None:
+        try:
+            self._spool.mark_delivered(row.id, cloud_state)
+        except LowDiskError as error:
+            self._confirmed[row.id] = cloud_state
+            result.problems.append(f"{_name(row)}: the cloud has it, which is noted when there is room again: {error}")
+            return
+        self._delays.pop(row.id, None)
+        delivered = self._spool.get(row.id) or row
+        result.delivered.append(delivered)
+        self._on_capture(delivered)
+
+    def _note_confirmed(self, result: PushResult) -> None:
+        for number, cloud_state in list(self._confirmed.items()):
+            row = self._spool.get(number)
+            del self._confirmed[number]
+            if row is not None:
+                self._deliver(row, cloud_state, result)
+
+    def _set_aside(
+        self, row: CaptureRow, problem: str, result: PushResult, *, was_sent: bool = True, is_rotten: bool = False
+    ) -> None:
+        # Where its row is damaged as well it cannot be marked, and is only passed over.
+        with contextlib.suppress(SpoolError):
+            self._spool.mark_quarantined(row.id, problem, was_sent=was_sent, is_rotten=is_rotten)
+        self._delays.pop(row.id, None)
+        result.quarantined.append(self._spool.get(row.id) or row)
+        how = "" if is_rotten else "; it is kept: `device_bridge quarantine` shows it and sends it again"
+        result.problems.append(f"{_name(row)}: {problem}{how}")
+
+    def _note_failure(self, row: CaptureRow, error: ApiError, result: PushResult) -> bool:
+        """Note why a capture was not delivered; return whether that says nothing of the next one."""
+        with contextlib.suppress(LowDiskError):
+            self._spool.note_attempt(row.id, str(error), was_sent=error.was_sent)
+        result.problems.append(f"{_name(row)}: {error}; it stays in the spool")
+        cause = self._sender.general_cause(error)
+        if cause is None:
+            self._wait_longer(row, error.retry_after_s if isinstance(error, TryLaterError) else None)
+            return True
+        if isinstance(cause, CredentialRefusedError):
+            result.credential_problem = str(cause)
+        elif isinstance(cause, TryLaterError):
+            result.retry_after_s = cause.retry_after_s
+        return False
 
 
-def _note_failure(row: CaptureRow, error: ApiError, result: PushResult) -> bool:
-    result.problems.append(f"{_name(row)}: {error}; it stays in the spool")
-    if isinstance(error, CredentialRefusedError):
-        result.credential_problem = str(error)
-        return False
-    if isinstance(error, TryLaterError) and error.retry_after_s is not None:
-        result.retry_after_s = error.retry_after_s
-        return False
-    return not isinstance(error, (UnreachableError, EndpointError))
+def _place(row: CaptureRow) -> tuple[str, int, int]:
+    return row.device, row.record, row.generation
 
 
 def _name(row: CaptureRow) -> str:
     return f"record {row.record} of {row.device}"
 
 
-def push_until_done(uploader: Uploader, patience_s: float, sleep: Callable[[float], object] = time.sleep) -> PushResult:
+def push_until_done(
+    uploader: Uploader,
+    patience_s: float,
+    sleep: Callable[[float], object] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+    backoff: Backoff | None = None,
+) -> PushResult:
     """Push, and push again with growing waits while captures wait, for at most this long.
 
     Returns:
         The last pass, with everything that was delivered or set aside in any pass.
     """
-    backoff = Backoff()
-    ends_at_s = time.monotonic() + patience_s
-    total = PushResult()
+    backoff = backoff or Backoff()
+    ends_at_s = clock() + patience_s
+    delivered: list[CaptureRow] = []
+    quarantined: list[CaptureRow] = []
     while True:
         result = uploader.push()
-        total.delivered += result.delivered
-        total.quarantined += result.quarantined
-        total.waiting, total.problems = result.waiting, result.problems
-        total.retry_after_s, total.credential_problem = result.retry_after_s, result.credential_problem
-        delay_s = backoff.delay_s(result.retry_after_s)
-        if not result.waiting or result.credential_problem or time.monotonic() + delay_s > ends_at_s:
-            return total
+        delivered += result.delivered
+        quarantined += result.quarantined
+        if result.delivered:
+            backoff.reset()
+        delay_s = backoff.delay_s(result.retry_after_s) if result.is_cut_short else result.next_try_s
+        if delay_s is None or result.credential_problem or clock() + delay_s > ends_at_s:
+            result.delivered, result.quarantined = delivered, quarantined
+            return result
         sleep(delay_s)

@@ -1,99 +1,116 @@
-"""`list`, `info` and `pull`: what is done with a device."""
+"""`pull`: what is read from a device, and how a command gets at one."""
 
 import argparse
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
+from device_bridge.cli.arguments import Commands, add_command, add_dry_run, add_json, add_port, add_spool
 from device_bridge.cli.console import Output
+from device_bridge.cli.damaged_spool import saying_how_to_set_aside
+from device_bridge.daemon.wording import pull_warnings, read_event
 from device_bridge.device import LinkedSmartDot
-from device_bridge.errors import DisconnectedError, ExitCode
+from device_bridge.errors import DisconnectedError, ExitCode, PortMissingError
 from device_bridge.reader import Progress as PullProgress
 from device_bridge.reader import PullResult, RecordReader, read_directory
 from device_bridge.settings import Settings, resolve
-from device_bridge.spool import CaptureRow, Spool, SpoolLock
-from device_bridge.transport.serial import SerialTransport, find_port, list_serial_ports
+from device_bridge.spool import CaptureState, Spool, SpoolLock
+from device_bridge.transport import find_places, open_transport
+
+
+def add_pull(commands: Commands) -> None:
+    """Register `pull`."""
+    examples = (
+        "  device_bridge pull --port /dev/ttyACM0\n"
+        "  device_bridge pull --spool lane7.db --json\n"
+        "  device_bridge pull --dry-run             # what it would read\n"
+    )
+    parser = add_command(commands, "pull", "read a device's new records into the spool", examples, pull)
+    add_port(parser)
+    add_spool(parser)
+    add_dry_run(parser)
+    add_json(parser)
 
 
 @contextlib.contextmanager
-def connected(settings: Settings) -> Iterator[LinkedSmartDot]:
-    """Give the connected device that the settings name.
+def connected(settings: Settings, place: str | None = None) -> Iterator[LinkedSmartDot]:
+    """Give a connected device.
+
+    Args:
+        settings: They name its place, or none, when the one that is plugged in is meant.
+        place: A place instead of theirs.
 
     Raises:
         PortError: The port cannot be used, or there is no device.
         NotUnderstoodError: What is there is no SmartDot that this bridge reads.
     """
-    device = LinkedSmartDot(SerialTransport)
+    device = LinkedSmartDot(open_transport)
     try:
-        device.open(settings.port or find_port())
+        device.open(place or find_place(settings))
         yield device
     finally:
         device.close()
 
 
-def list_ports(chosen: argparse.Namespace, output: Output) -> ExitCode:
-    """Print this computer's serial ports, SmartDots first and marked."""
-    rows = [
-        {
-            "port": port.path,
-            "usb": None if port.vid is None or port.pid is None else f"{port.vid:04X}:{port.pid:04X}",
-            "serial": port.serial,
-            "smartdot": port.is_smartdot,
-            "description": port.description,
-        }
-        for port in list_serial_ports()
-    ]
-    if chosen.json:
-        output.json(rows)
-    elif rows:
-        shown = [{**row, "smartdot": "yes" if row["smartdot"] else ""} for row in rows]
-        output.table(("port", "usb", "serial", "smartdot", "description"), shown)
-    else:
-        output.message("no serial port found: plug a device in, or start `device_bridge emulate`")
-    return ExitCode.FINE
+def find_place(settings: Settings) -> str:
+    """Return the place of the one device that is meant.
 
-
-def info(chosen: argparse.Namespace, output: Output) -> ExitCode:
-    """Print who a device is and what it holds."""
-    with connected(resolve(vars(chosen))) as device:
-        directory = read_directory(device)
-        first = device.first
-        facts = {
-            "serial": first.serial,
-            "hardware": str(first.hardware),
-            "firmware": str(first.firmware),
-            "format_version": first.format_version,
-            "memory_bytes": first.page_count * first.page_size_bytes,
-            "records": [{"record": slot.record, "pages": slot.page_count} for slot in directory.slots],
-            "damaged_slots": directory.damaged,
-            "link_errors": device.errors.total,
-        }
-    if chosen.json:
-        output.json(facts)
-        return ExitCode.FINE
-    records = ", ".join(f"{slot.record} ({slot.page_count} pages)" for slot in directory.slots) or "none"
-    output.result(f"serial    {first.serial}")
-    output.result(f"hardware  {first.hardware}, firmware {first.firmware}, format version {first.format_version}")
-    output.result(f"memory    {facts['memory_bytes']} bytes in {first.page_count} pages of {first.page_size_bytes}")
-    output.result(f"records   {records}")
-    _warn_about_slots(directory.damaged, output)
-    return ExitCode.FINE
+    Raises:
+        UsageError: The settings name several.
+        PortMissingError: They name none, and none or several are plugged in.
+    """
+    if settings.port is not None:
+        return settings.port
+    places = find_places()
+    if len(places) == 1:
+        return places[0]
+    if places:
+        raise PortMissingError(f"several SmartDots are plugged in: choose one with --port ({', '.join(places)})")
+    raise PortMissingError("no SmartDot is plugged in (USB 1915:D978): plug one in, or name a port with --port")
 
 
 def pull(chosen: argparse.Namespace, output: Output) -> ExitCode:
     """Read a device's new records into the spool and print what is new."""
     settings = resolve(vars(chosen))
-    with SpoolLock(settings.spool), contextlib.closing(Spool(settings.spool)) as spool, connected(settings) as device:
+    if chosen.dry_run:
+        return _show_what_is_new(settings, output, as_json=chosen.json)
+    with (
+        SpoolLock(settings.spool),
+        saying_how_to_set_aside(),
+        contextlib.closing(Spool(settings.spool, settings.min_free_bytes)) as spool,
+        connected(settings) as device,
+    ):
         result = pull_with_bar(device, spool, output)
     if chosen.json:
         output.json(_pull_facts(result))
     else:
         for row in result.sealed:
-            output.result(describe_sealed(row))
+            output.event(read_event(row))
         if not result.sealed:
             output.result(f"{result.device}: no new records ({result.held} are in the spool already)")
-    warn_about_pull(result, output)
+    for event in pull_warnings(result):
+        output.event(event)
+    return ExitCode.FINE
+
+
+def _show_what_is_new(settings: Settings, output: Output, *, as_json: bool) -> ExitCode:
+    """Print what a pull would read; nothing is written, not even a new spool."""
+    with connected(settings) as device:
+        serial, directory = device.first.serial, read_directory(device)
+    held: set[int] = set()
+    if settings.spool.exists():
+        with contextlib.closing(Spool(settings.spool)) as spool:
+            rows = [(slot.record, spool.find(serial, slot.record)) for slot in directory.slots]
+            held = {record for record, row in rows if row is not None and row.state is not CaptureState.READING}
+    new = [slot for slot in directory.slots if slot.record not in held]
+    if as_json:
+        would_read = [{"record": slot.record, "pages": slot.page_count} for slot in new]
+        output.json({"device": serial, "would_read": would_read, "held": len(held)})
+        return ExitCode.FINE
+    for slot in new:
+        output.result(f"{serial} record {slot.record}: {slot.page_count} pages would be read")
+    if not new:
+        output.result(f"{serial}: no new records ({len(held)} are in the spool already)")
+    warn_about_slots(directory.damaged, output)
     return ExitCode.FINE
 
 
@@ -103,21 +120,7 @@ def pull_with_bar(device: LinkedSmartDot, spool: Spool, output: Output) -> PullR
     Raises:
         DisconnectedError: The device went away; the message says that the next pull goes on from there.
     """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f} of {task.total:.0f} pages"),
-    )
-    # Into a file or a journal a bar would only print empty lines.
-    watched = output.messages.is_terminal
-    with Progress(*columns, TimeRemainingColumn(), console=output.messages, transient=True, disable=not watched) as bar:
-        tasks: dict[int, TaskID] = {}
-
-        def show(progress: PullProgress) -> None:
-            if progress.record not in tasks:
-                tasks[progress.record] = bar.add_task(f"record {progress.record}", total=progress.page_count)
-            bar.update(tasks[progress.record], completed=progress.pages_read)
-
+    with _bar(output) as show:
         try:
             return RecordReader(device, spool, show).pull()
         except DisconnectedError as error:
@@ -126,23 +129,29 @@ def pull_with_bar(device: LinkedSmartDot, spool: Spool, output: Output) -> PullR
             ) from error
 
 
-def describe_sealed(row: CaptureRow) -> str:
-    """Return a line about a capture that was read."""
-    damage = f", {len(row.damaged_pages)} damaged pages kept as read" if row.damaged_pages else ""
-    return f"{row.device} record {row.record}: {row.size_bytes} bytes, sha256 {row.sha256}{damage}"
+@contextlib.contextmanager
+def _bar(output: Output) -> Iterator[Callable[[PullProgress], None]]:
+    # Into a file or a journal a bar would only print empty lines.
+    if not output.messages.is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - 60 ms
+
+    pages = TextColumn("{task.completed:.0f} of {task.total:.0f} pages")
+    columns = (TextColumn("{task.description}"), BarColumn(), pages, TimeRemainingColumn())
+    with Progress(*columns, console=output.messages, transient=True) as bar:
+        tasks: dict[int, TaskID] = {}
+
+        def show(progress: PullProgress) -> None:
+            if progress.record not in tasks:
+                tasks[progress.record] = bar.add_task(f"record {progress.record}", total=progress.page_count)
+            bar.update(tasks[progress.record], completed=progress.pages_read)
+
+        yield show
 
 
-def warn_about_pull(result: PullResult, output: Output) -> None:
-    """Say what a person should know beside the result."""
-    _warn_about_slots(result.damaged_slots, output)
-    for record in result.vanished:
-        output.message(
-            f"device_bridge: record {record} of {result.device} is no longer on the device as it was; the pages read "
-            "before stay in the spool. If another record has its number now, read that one into another --spool"
-        )
-
-
-def _warn_about_slots(damaged: int, output: Output) -> None:
+def warn_about_slots(damaged: int, output: Output) -> None:
+    """Say that some of a device's records cannot be found."""
     if damaged:
         output.message(
             f"device_bridge: {damaged} directory slots of the device are damaged, their records cannot be found yet; "
@@ -165,4 +174,7 @@ def _pull_facts(result: PullResult) -> dict[str, object]:
         "held": result.held,
         "damaged_slots": result.damaged_slots,
         "vanished": list(result.vanished),
+        "read_again": list(result.again),
+        "too_large": list(result.too_large),
+        "not_looked_at": result.beyond,
     }

@@ -2,183 +2,194 @@
 
 import argparse
 import contextlib
-import errno
-import signal
-import threading
-import time
-from collections.abc import Iterator
 
-from device_bridge.api import Api
+from device_bridge.cli.arguments import Commands, add_api, add_command, add_dry_run, add_ports, add_spool
 from device_bridge.cli.console import Output
-from device_bridge.cli.delivery import describe_delivered, judge, open_api, report_problems
-from device_bridge.cli.devices import connected, describe_sealed, pull_with_bar, warn_about_pull
-from device_bridge.device import LinkedSmartDot
-from device_bridge.errors import BridgeError, ExitCode, NotUnderstoodError, PortError
-from device_bridge.reader import RecordReader
+from device_bridge.cli.damaged_spool import saying_how_to_set_aside
+from device_bridge.cli.delivery import (
+    describe_waiting,
+    judge,
+    open_api,
+    push_and_await_verdicts,
+    report_problems,
+    waiting_captures,
+    warn_about_credential,
+)
+from device_bridge.cli.devices import connected, find_place, pull_with_bar
+from device_bridge.cli.stop_signal import StopSignal
+from device_bridge.daemon.access import CloudAccess
+from device_bridge.daemon.erasing import Eraser
+from device_bridge.daemon.journal import Event, Journal
+from device_bridge.daemon.shared import Shared
+from device_bridge.daemon.supervisor import Daemon
+from device_bridge.daemon.wording import delivered_event, pull_warnings, read_event
+from device_bridge.errors import BridgeError, ExitCode
+from device_bridge.reader import read_directory
 from device_bridge.settings import Settings, resolve
-from device_bridge.spool import CaptureRow, CaptureState, Spool, SpoolError, SpoolLock
-from device_bridge.uploader import Backoff, Uploader
+from device_bridge.spool import CaptureState, Spool, SpoolCorruptError, SpoolLock
+from device_bridge.transport import find_places, open_transport
+from device_bridge.uploader import Uploader
 
-_RECONNECT_S = 1.0
-_JOIN_S = 5.0
-_DISK_RETRY_S = 2.0
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
+
+def add_run(commands: Commands) -> None:
+    """Register `run`."""
+    examples = (
+        "  device_bridge run                                      # every SmartDot that is plugged in, now or later\n"
+        "  device_bridge run --port tcp://10.0.0.7:4000 --port 1915:D978:SD-0042\n"
+        "  device_bridge run --once --port /tmp/smartdot --api http://127.0.0.1:8000\n"
+        "  device_bridge run --dry-run                            # what it would read and send\n"
+        "  device_bridge run --log-format json                    # a JSON object a line, for programs\n"
+    )
+    parser = add_command(commands, "run", "pull and push until stopped, whatever is unplugged", examples, run)
+    add_ports(parser)
+    add_spool(parser)
+    add_api(parser)
+    parser.add_argument("--once", action="store_true", help="one pull of each device and one push, then end")
+    add_dry_run(parser)
+    _add_daemon_settings(parser)
+
+
+def _add_daemon_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--poll", dest="poll_s", metavar="S", help="look for new records every S seconds (default: 5)")
+    parser.add_argument(
+        "--min-free-mib", metavar="N", help="stop reading with less than N MiB of free disk (default: 200)"
+    )
+    parser.add_argument(
+        "--erase-verified",
+        action="store_const",
+        const=True,
+        help="free a record's memory in the device once the cloud has verified it (default: never)",
+    )
+    parser.add_argument(
+        "--heartbeat", dest="heartbeat_s", metavar="S", help="tell the API every S seconds (default: 300)"
+    )
+    parser.add_argument("--log-format", metavar="FORMAT", help="text, or json: a JSON object a line (default: text)")
 
 
 def run(chosen: argparse.Namespace, output: Output) -> ExitCode:
     """Pull and push until SIGTERM or Ctrl-C, or once."""
     settings = resolve(vars(chosen))
-    with contextlib.closing(open_api(settings)) as api, SpoolLock(settings.spool):
-        if chosen.once:
-            return _run_once(settings, api, output)
-        return _Daemon(settings, api, output, chosen.poll).run()
-
-
-def _run_once(settings: Settings, api: Api, output: Output) -> ExitCode:
-    """Pull, then push also when the pull failed; the pull's failure is the one that is returned."""
-    with contextlib.closing(Spool(settings.spool)) as spool:
-        failed: BridgeError | None = None
-        try:
-            with connected(settings) as device:
-                result = pull_with_bar(device, spool, output)
-            for row in result.sealed:
-                output.result(describe_sealed(row))
-            if not result.sealed:
-                output.message(f"device_bridge: {result.device}: no new records")
-            warn_about_pull(result, output)
-        except (PortError, NotUnderstoodError) as error:
-            failed = error
-        pushed = Uploader(spool, api, lambda row: output.result(describe_delivered(row))).push()
-        report_problems(pushed, output)
-        if failed is not None:
-            raise failed
-        return judge(pushed, len(spool.captures(CaptureState.QUARANTINED)))
-
-
-class _Daemon:
-    """Two loops, one that reads devices and one that uploads, joined by the spool alone.
-
-    Args:
-        settings: What was asked for.
-        api: Where captures go.
-        output: Where progress is printed.
-        poll_s: How often to look for new records.
-    """
-
-    def __init__(self, settings: Settings, api: Api, output: Output, poll_s: float) -> None:
-        self._settings = settings
-        self._api = api
-        self._output = output
-        self._poll_s = poll_s
-        self._stop = threading.Event()
-        self._sealed = threading.Event()
-        self._upload_failure: BaseException | None = None
-        self._last_said: dict[str, str] = {}
-
-    def run(self) -> ExitCode:
-        """Run until a signal asks to stop."""
-        with _signals_to(self._stop), contextlib.closing(Spool(self._settings.spool)) as spool:
-            uploads = threading.Thread(target=self._upload, name="uploads", daemon=True)
-            uploads.start()
-            try:
-                self._read(spool)
-            finally:
-                self._stop.set()
-                self._sealed.set()
-                # An upload under way may hang; its capture stays sealed and is sent again at the next start.
-                uploads.join(_JOIN_S)
-        if self._upload_failure is not None:
-            raise self._upload_failure
-        self._output.message("device_bridge: stopped")
-        return ExitCode.FINE
-
-    def _say(self, text: str) -> None:
-        """Print a line, but not the same one again and again while a device is away."""
-        thread = threading.current_thread().name
-        if text != self._last_said.get(thread):
-            # The messages may go to the disk that is full.
-            with contextlib.suppress(OSError):
-                self._output.message(f"device_bridge: {text}")
-        self._last_said[thread] = text
-
-    def _wait_for_disk(self, error: SpoolError | OSError) -> None:
-        """Say what failed and wait a little. Raises the error when it is none of the disk's."""
-        if isinstance(error, OSError) and error.errno not in _DISK_ERRORS:
-            raise error
-        self._say(f"{error}. Trying again")
-        self._stop.wait(_DISK_RETRY_S)
-
-    def _read(self, spool: Spool) -> None:
-        while not self._stop.is_set():
-            try:
-                with connected(self._settings) as device:
-                    self._say(f"{device.first.serial} is connected")
-                    self._read_device(device, spool)
-            except (PortError, NotUnderstoodError) as error:
-                self._say(f"{error}. Trying again")
-            self._stop.wait(_RECONNECT_S)
-
-    def _read_device(self, device: LinkedSmartDot, spool: Spool) -> None:
-        something_new = threading.Event()
-        device.on_event = lambda _: something_new.set()
-        reader = RecordReader(device, spool, should_stop=self._stop.is_set, on_sealed=self._note_sealed)
-        warned: tuple[object, ...] = (0, ())
-        while not self._stop.is_set():
-            something_new.clear()
-            device.refresh_clock()
-            try:
-                result = reader.pull()
-            except (SpoolError, OSError) as error:
-                self._wait_for_disk(error)
-                continue
-            # Said once, not at every look at the device.
-            if (result.damaged_slots, result.vanished) != warned:
-                warned = (result.damaged_slots, result.vanished)
-                warn_about_pull(result, self._output)
-            ends_at_s = time.monotonic() + self._poll_s
-            while time.monotonic() < ends_at_s and not (self._stop.is_set() or something_new.is_set()):
-                device.wait_for_event()
-
-    def _note_sealed(self, row: CaptureRow) -> None:
-        self._output.result(describe_sealed(row))
-        self._sealed.set()
-
-    def _upload(self) -> None:
-        try:
-            while not self._stop.is_set():
-                try:
-                    with contextlib.closing(Spool(self._settings.spool)) as spool:
-                        self._upload_until_stopped(spool)
-                except (SpoolError, OSError) as error:
-                    self._wait_for_disk(error)
-        except BaseException as error:  # noqa: BLE001 - carried to the main thread, which ends with it
-            self._upload_failure = error
-            self._stop.set()
-
-    def _upload_until_stopped(self, spool: Spool) -> None:
-        uploader = Uploader(
-            spool, self._api, lambda row: self._output.result(describe_delivered(row)), self._stop.is_set
-        )
-        backoff = Backoff()
-        while not self._stop.is_set():
-            self._sealed.clear()
-            result = uploader.push()
-            report_problems(result, self._output, retries_itself=True)
-            if result.delivered or not result.waiting:
-                backoff.reset()
-            if result.is_cut_short:
-                self._stop.wait(backoff.delay_s(result.retry_after_s))
-                continue
-            # What failed by itself is tried again later, and does not hold up a capture that is sealed meanwhile.
-            self._sealed.wait(backoff.delay_s(None) if result.waiting else self._poll_s)
-
-
-@contextlib.contextmanager
-def _signals_to(stop: threading.Event) -> Iterator[None]:
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    handlers = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+    output.log_format = settings.log_format
     try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        return _run(settings, chosen, output)
+    except BridgeError as error:
+        if output.log_format == "text":
+            raise
+        output.error(str(error))
+        return error.exit_code
+
+
+def _run(settings: Settings, chosen: argparse.Namespace, output: Output) -> ExitCode:
+    if chosen.dry_run:
+        with saying_how_to_set_aside():
+            return _show_what_would_be_done(settings, output)
+    warn_about_credential(settings, output)
+    with SpoolLock(settings.spool), saying_how_to_set_aside():
+        return _run_once(settings, output) if chosen.once else _run_daemon(settings, output)
+
+
+def _run_daemon(settings: Settings, output: Output) -> ExitCode:
+    journal = Journal(output.event)
+    with contextlib.closing(CloudAccess(settings, journal)) as access, StopSignal() as stop:
+        Daemon(Shared(settings, journal, access, open_transport), stop.wait).run()
+    journal.say(Event("stopped", "stopped"))
+    return ExitCode.FINE
+
+
+def _places(settings: Settings) -> tuple[str, ...]:
+    """Return the places that are read: those that were named, or every SmartDot that is plugged in.
+
+    Raises:
+        PortMissingError: None was named, and none is plugged in.
+    """
+    return settings.ports or tuple(find_places()) or (find_place(settings),)
+
+
+def _run_once(settings: Settings, output: Output) -> ExitCode:
+    """Pull from each device, then push, also when a pull failed; the first failure is the one that is returned."""
+    with (
+        contextlib.closing(open_api(settings)) as api,
+        contextlib.closing(Spool(settings.spool, settings.min_free_bytes)) as spool,
+    ):
+        failures = _pull_each(settings, spool, output)
+        uploader = Uploader(spool, api, lambda row: output.event(delivered_event(row)))
+        pushed = push_and_await_verdicts(uploader, 0.0)
+        report_problems(pushed, output)
+        if settings.erase_verified and not failures:
+            _erase_each(settings, spool, output)
+        if failures:
+            raise failures[0]
+        return judge(pushed, spool.counts()[CaptureState.QUARANTINED])
+
+
+def _pull_each(settings: Settings, spool: Spool, output: Output) -> list[BridgeError]:
+    """Pull from each device; return what failed, of which all but the first was said already."""
+    failures: list[BridgeError] = []
+    try:
+        places = _places(settings)
+    except BridgeError as error:
+        return [error]
+    for place in places:
+        try:
+            _pull_one(settings, place, spool, output)
+        except SpoolCorruptError:
+            raise
+        except BridgeError as error:
+            if failures:
+                output.message(f"device_bridge: {error}")
+            failures.append(error)
+    return failures
+
+
+def _pull_one(settings: Settings, place: str, spool: Spool, output: Output) -> None:
+    with connected(settings, place) as device:
+        result = pull_with_bar(device, spool, output)
+    for row in result.sealed:
+        output.event(read_event(row))
+    if not result.sealed:
+        output.event(Event("nothing-new", f"{result.device}: no new records", facts={"device": result.device}))
+    for event in pull_warnings(result):
+        output.event(event)
+
+
+def _erase_each(settings: Settings, spool: Spool, output: Output) -> None:
+    journal = Journal(output.event)
+    for place in _places(settings):
+        with connected(settings, place) as device:
+            Eraser(spool, journal).erase(device)
+
+
+def _show_what_would_be_done(settings: Settings, output: Output) -> ExitCode:
+    """Say what would be read and sent; nothing is written, not even a new spool."""
+    failures: list[BridgeError] = []
+    with contextlib.ExitStack() as stack:
+        spool = stack.enter_context(contextlib.closing(Spool(settings.spool))) if settings.spool.exists() else None
+        for place in _places(settings):
+            try:
+                _show_what_is_new(settings, place, spool, output)
+            except BridgeError as error:
+                failures.append(error)
+        for row in waiting_captures(spool):
+            output.event(describe_waiting(row, settings.api))
+    for failure in failures[1:]:
+        output.message(f"device_bridge: {failure}")
+    if failures:
+        raise failures[0]
+    return ExitCode.FINE
+
+
+def _show_what_is_new(settings: Settings, place: str, spool: Spool | None, output: Output) -> None:
+    with connected(settings, place) as device:
+        serial, slots = device.first.serial, read_directory(device).slots
+    new = 0
+    for slot in slots:
+        row = None if spool is None else spool.find(serial, slot.record)
+        if row is not None and row.state is not CaptureState.READING:
+            continue
+        new += 1
+        left = slot.page_count - (0 if row is None else row.pages_read)
+        message = f"{serial} record {slot.record}: {left} pages would be read, then sent"
+        facts = {"device": serial, "record": slot.record, "place": place, "pages": left}
+        output.event(Event("would-read", message, is_result=True, facts=facts))
+    if not new:
+        output.event(Event("nothing-new", f"{serial}: no new records", is_result=True, facts={"device": serial}))

@@ -84,17 +84,20 @@ def quantize(sensor: Sensor, value: tuple[float, ...]) -> tuple[int, ...]:
     return tuple(round(max(low, min(sensor.clip_high, axis * sensor.lsb_per_unit))) for axis in value)
 
 
-def write_record(recording: Recording, record: int, start_ticks: int, *, largest_range: bool = False) -> list[bytes]:
+def write_record(
+    recording: Recording, record: int, start_ticks: int, power_up: int = 0, *, largest_range: bool = False
+) -> list[bytes]:
     """Return the pages of a record that holds every sample of a recording.
 
     Args:
         recording: The samples.
         record: The record's number, at least 1.
         start_ticks: The device's clock when the record began, in microseconds.
+        power_up: How often the device was switched on, modulo 65,536; 0 when it is not known.
         largest_range: As for `choose_sensor`.
     """
     sensors = tuple(choose_sensor(recorded, largest_range=largest_range) for recorded in recording.sensors)
-    writer = RecordWriter(RecordHeader(record, start_ticks, TICK_HZ, sensors))
+    writer = RecordWriter(RecordHeader(record, start_ticks, TICK_HZ, sensors, power_up))
     streams = [
         [(time_s, place, value) for time_s, value in zip(recorded.times_s, recorded.values, strict=True)]
         for place, recorded in enumerate(recording.sensors)

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 MOST_BYTES_BETWEEN_ZEROS = 8192
 _LONGEST_GROUP = 254
 _SMALLEST_PACKET = 16
+_LONGEST_PAYLOAD = 4096
+_VERSION = 1
+_READ_REQUEST = 0x02
 
 
 def cobs_encode(data: bytes) -> bytes:
@@ -83,7 +86,7 @@ def parse(frame: bytes) -> Message | None:
         return None
     if len(raw) < _SMALLEST_PACKET or zlib.crc32(raw[:-4]) != struct.unpack("<I", raw[-4:])[0]:
         return None
-    return Message(
+    message = Message(
         version=raw[0],
         type=raw[1],
         seq=raw[2] | raw[3] << 8,
@@ -92,6 +95,13 @@ def parse(frame: bytes) -> Message | None:
         length=raw[10] | raw[11] << 8,
         payload=raw[12:-4],
     )
+    return message if _is_allowed(message) else None
+
+
+def _is_allowed(message: Message) -> bool:
+    """Tell whether the fields are as docs/protocol.md 3 has them; a read request's length is what it asks for."""
+    carried = 0 if message.type == _READ_REQUEST else message.length
+    return message.version == _VERSION and message.length <= _LONGEST_PAYLOAD and len(message.payload) == carried
 
 
 class PacketSplitter:

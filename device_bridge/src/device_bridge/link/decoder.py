@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from device_bridge.link.packet import DELIMITER, MAX_FRAME_BYTES, Packet, PacketError, decode_packet
+from device_bridge.link.packet import DELIMITER, MAX_FRAME_BYTES, Packet, PacketError, decode_packets
 
 
 @dataclass(slots=True)
@@ -48,41 +48,19 @@ class PacketDecoder:
     def __init__(self, errors: LinkErrors) -> None:
         self.errors = errors
         self._pending = bytearray()
-        self._is_oversize = False
 
     def receive(self, data: bytes) -> list[Packet]:
         """Return the packets that end within these bytes."""
         *frames, rest = data.split(DELIMITER)
-        packets = []
-        for frame in frames:
-            self._keep(frame)
-            packet = self._take_packet()
-            if packet is not None:
-                packets.append(packet)
-        self._keep(rest)
+        if frames:
+            frames[0] = bytes(self._pending) + frames[0]
+            self._pending.clear()
+        # Every packet begins and ends with a delimiter, so there is nothing between two packets.
+        packets = decode_packets(filter(None, frames), self._count)
+        self._pending += rest
+        # One byte too many is kept, so that the frame is still too long when it ends.
+        del self._pending[MAX_FRAME_BYTES + 1 :]
         return packets
 
-    def _keep(self, part: bytes) -> None:
-        if self._is_oversize:
-            return
-        self._pending += part
-        if len(self._pending) > MAX_FRAME_BYTES:
-            self._is_oversize = True
-            self._pending.clear()
-
-    def _take_packet(self) -> Packet | None:
-        frame = bytes(self._pending)
-        self._pending.clear()
-        if self._is_oversize:
-            self._is_oversize = False
-            self.errors.oversize += 1
-            return None
-        # Every packet begins and ends with a delimiter, so there is nothing between two packets.
-        return self._decode(frame) if frame else None
-
-    def _decode(self, frame: bytes) -> Packet | None:
-        try:
-            return decode_packet(frame)
-        except PacketError as error:
-            self.errors.count(error.problem)
-            return None
+    def _count(self, error: PacketError, frame: bytes) -> None:
+        self.errors.count("oversize" if len(frame) > MAX_FRAME_BYTES else error.problem)

@@ -2,20 +2,24 @@
 
 import struct
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from enum import IntEnum
+from typing import Final, NamedTuple
 
 from cobs import cobs  # type: ignore[import-untyped]  # it ships no types
 
-PROTOCOL_VERSION = 1
-MAX_PAYLOAD_BYTES = 4096
-DELIMITER = b"\0"
+PROTOCOL_VERSION: Final = 1
+MAX_PAYLOAD_BYTES: Final = 4096
+DELIMITER: Final = b"\0"
 
-_HEAD = struct.Struct("<BBHBBIH")
-_CRC_BYTES = 4
-_MAX_BODY_BYTES = _HEAD.size + MAX_PAYLOAD_BYTES + _CRC_BYTES
+_HEAD: Final = struct.Struct("<BBHBBIH")
+_CRC_BYTES: Final = 4
+_SMALLEST_BYTES: Final = _HEAD.size + _CRC_BYTES
+_LARGEST_BYTES: Final = _SMALLEST_BYTES + MAX_PAYLOAD_BYTES
 # COBS adds one byte for each 254 begun (docs/protocol.md 2).
-MAX_FRAME_BYTES = _MAX_BODY_BYTES + _MAX_BODY_BYTES // 254 + 1
+MAX_FRAME_BYTES: Final = _LARGEST_BYTES + _LARGEST_BYTES // 254 + 1
+# The CRC-32 of any bytes followed by their own CRC-32, little-endian, is this: one pass, and nothing is cut off for it.
+_CRC_RESIDUE: Final = 0x2144DF1C
 
 
 class PacketType(IntEnum):
@@ -32,9 +36,6 @@ class PacketType(IntEnum):
     EVENT = 0xC0
 
 
-_TYPES = {int(kind): kind for kind in PacketType}
-
-
 class PacketError(Exception):
     """The bytes between two delimiters are no packet.
 
@@ -47,9 +48,8 @@ class PacketError(Exception):
         self.problem = problem
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """One unit on the link (docs/protocol.md 3).
+class Packet(NamedTuple):
+    """One unit on the link (docs/protocol.md 3). A tuple, as thousands are made in a second.
 
     Attributes:
         type: What it is.
@@ -72,6 +72,25 @@ class Packet:
     flags: int = 0
 
 
+_Unpack = Callable[[bytes], tuple[int, int, int, int, int, int, bytes]]
+
+
+class _Layouts(dict[int, _Unpack]):
+    """How packets of so many bytes are unpacked, made when it is first needed; at most 4,097 of them."""
+
+    def __missing__(self, size_bytes: int) -> _Unpack:
+        if not _SMALLEST_BYTES <= size_bytes <= _LARGEST_BYTES:
+            raise PacketError("framing", f"{size_bytes} bytes are too few or too many for a packet")
+        # Version and type as one number: they are looked up together.
+        unpack: _Unpack = struct.Struct(f"<HHBBIH{size_bytes - _SMALLEST_BYTES}s{_CRC_BYTES}x").unpack
+        self[size_bytes] = unpack
+        return unpack
+
+
+_unpack_by_size: Final = _Layouts()
+_TYPES: Final = {PROTOCOL_VERSION | kind << 8: kind for kind in PacketType}
+
+
 def encode_packet(packet: Packet) -> bytes:
     """Return a packet's bytes on the wire, a delimiter before and after."""
     head = _HEAD.pack(
@@ -88,20 +107,42 @@ def decode_packet(frame: bytes) -> Packet:
     Raises:
         PacketError: It is none.
     """
-    try:
-        raw: bytes = cobs.decode(frame)
-    except cobs.DecodeError as error:
-        raise PacketError("framing", f"no COBS: {error}") from error
-    if len(raw) < _HEAD.size + _CRC_BYTES:
-        raise PacketError("framing", f"{len(raw)} bytes are too few for a packet")
-    body = raw[:-_CRC_BYTES]
-    if zlib.crc32(body) != int.from_bytes(raw[-_CRC_BYTES:], "little"):
-        raise PacketError("checksum", "the packet's checksum does not fit its bytes")
-    version, kind, seq, status, flags, address, length = _HEAD.unpack_from(body)
-    known = _TYPES.get(kind)
-    if known is None or version != PROTOCOL_VERSION:
-        raise PacketError("malformed", f"type {kind} of protocol version {version}")
-    payload = body[_HEAD.size :]
-    if len(payload) != (0 if known is PacketType.READ else length):
-        raise PacketError("malformed", f"{len(payload)} bytes of payload, and the packet says {length}")
-    return Packet(known, seq, status, address, length, payload, version, flags)
+
+    def refuse(error: PacketError, _: bytes) -> None:
+        raise error
+
+    return decode_packets([frame], refuse)[0]
+
+
+def decode_packets(frames: Iterable[bytes], refuse: Callable[[PacketError, bytes], None]) -> list[Packet]:
+    """Return the packets that stood between delimiters.
+
+    Args:
+        frames: What stood there.
+        refuse: Called for each that is no packet, with why and the frame.
+    """
+    # Every page passes here: one loop for all frames, names that are looked up once, tuples without a detour.
+    decode_cobs, crc32, new, read = cobs.decode, zlib.crc32, tuple.__new__, PacketType.READ
+    layouts, types = _unpack_by_size, _TYPES
+    packets: list[Packet] = []
+    for frame in frames:
+        try:
+            raw = decode_cobs(frame)
+            unpack = layouts[len(raw)]
+            if crc32(raw) != _CRC_RESIDUE:
+                raise PacketError("checksum", "the packet's checksum does not fit its bytes")  # noqa: TRY301 - one loop
+            version_and_type, seq, status, flags, address, length, payload = unpack(raw)
+            kind = types.get(version_and_type)
+            if kind is None or len(payload) != (0 if kind is read and length <= MAX_PAYLOAD_BYTES else length):
+                raise PacketError("malformed", _describe(raw))  # noqa: TRY301 - one loop
+            packets.append(new(Packet, (kind, seq, status, address, length, payload, PROTOCOL_VERSION, flags)))
+        except PacketError as error:
+            refuse(error, frame)
+        except cobs.DecodeError as error:
+            refuse(PacketError("framing", f"no COBS: {error}"), frame)
+    return packets
+
+
+def _describe(raw: bytes) -> str:
+    version, kind, _, _, _, _, length = _HEAD.unpack_from(raw)
+    return f"type {kind} of protocol version {version} with {len(raw) - _SMALLEST_BYTES} bytes, and it says {length}"

@@ -1,18 +1,35 @@
 """The spool: one SQLite file that holds every page from the moment it was read until long after it was delivered."""
 
-from device_bridge.spool.database import SpoolError
+from device_bridge.spool.disk import MIN_FREE_BYTES, check_free_space
+from device_bridge.spool.errors import (
+    LowDiskError,
+    SpoolCorruptError,
+    SpoolDamagedError,
+    SpoolError,
+    SpoolGoneError,
+)
 from device_bridge.spool.lock import SpoolLock, SpoolLockedError
-from device_bridge.spool.model import CaptureRow, CaptureState, NewCapture, SpooledPage
-from device_bridge.spool.store import Spool, SpoolDamagedError
+from device_bridge.spool.model import CaptureRow, CaptureState, DeviceRow, NewCapture, SpooledPage
+from device_bridge.spool.salvage import Salvaged, salvage, set_aside
+from device_bridge.spool.store import Spool
 
 __all__ = [
+    "MIN_FREE_BYTES",
     "CaptureRow",
     "CaptureState",
+    "DeviceRow",
+    "LowDiskError",
     "NewCapture",
+    "Salvaged",
     "Spool",
+    "SpoolCorruptError",
     "SpoolDamagedError",
     "SpoolError",
+    "SpoolGoneError",
     "SpoolLock",
     "SpoolLockedError",
     "SpooledPage",
+    "check_free_space",
+    "salvage",
+    "set_aside",
 ]

@@ -1,14 +1,34 @@
 """One process at a time reads devices into a spool and uploads from it; others may look."""
 
 import contextlib
-import fcntl
+import errno
 import os
+import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from device_bridge.errors import BridgeError
-from device_bridge.spool.database import SpoolError
+from device_bridge.spool.errors import SpoolError
+
+_NOT_INHERITED = getattr(os, "O_CLOEXEC", 0)
+
+if sys.platform == "win32":
+    import msvcrt
+
+    # Windows keeps others from reading what is locked: a byte far behind the number of the holder.
+    _LOCKED_BYTE = 2**30
+
+    def _lock(descriptor: int) -> None:
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class SpoolLockedError(BridgeError):
@@ -46,7 +66,7 @@ class SpoolLock:
             raise SpoolError(f"the spool {self._spool} is a folder: name a file with --spool")
         try:
             spool.parent.mkdir(parents=True, exist_ok=True)
-            return os.open(spool.with_name(spool.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            return os.open(spool.with_name(spool.name + ".lock"), os.O_RDWR | os.O_CREAT | _NOT_INHERITED, 0o600)
         except OSError as error:
             raise SpoolError(
                 f"the spool {self._spool} cannot be opened: {error.strerror}. Choose another with --spool"
@@ -54,19 +74,20 @@ class SpoolLock:
 
     def _take(self) -> None:
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            _lock(self._descriptor)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK):
+                raise SpoolError(f"the spool {self._spool} cannot be locked: {error.strerror}") from error
             holder = os.read(self._descriptor, 32).decode("ascii", errors="replace").strip() or "unknown"
             raise SpoolLockedError(
                 f"another device_bridge (process {holder}) works with the spool {self._spool}: "
                 "stop that one first, or use another --spool. `device_bridge status` works meanwhile"
             ) from error
-        except OSError as error:
-            raise SpoolError(f"the spool {self._spool} cannot be locked: {error.strerror}") from error
         # The number is for people; a full disk keeps nobody from working.
         with contextlib.suppress(OSError):
             os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            os.write(self._descriptor, f"{os.getpid()}\n".encode("ascii"))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -1,18 +1,17 @@
-"""Ways to reach a device: a stream of bytes in both directions, whatever carries it."""
+"""Ways to reach a device: serial ports and TCP, chosen by one string that names the place."""
 
-from typing import Protocol
+from device_bridge.transport.places import find_places, open_transport
+from device_bridge.transport.serial import SerialPort, SerialTransport, list_serial_ports
+from device_bridge.transport.stream import WAIT_S, Transport
+from device_bridge.transport.tcp import TcpTransport
 
-WAIT_S = 0.05
-
-
-class Transport(Protocol):
-    """An open stream to a device. Every method raises `DisconnectedError` once the device is gone."""
-
-    def read(self) -> bytes:
-        """Return what has arrived, waiting at most `WAIT_S` (0.05 s) for the first byte; empty when nothing came."""
-
-    def write(self, data: bytes) -> None:
-        """Send all of these bytes."""
-
-    def close(self) -> None:
-        """Give the stream back; never raises, also when the device is gone."""
+__all__ = [
+    "WAIT_S",
+    "SerialPort",
+    "SerialTransport",
+    "TcpTransport",
+    "Transport",
+    "find_places",
+    "list_serial_ports",
+    "open_transport",
+]

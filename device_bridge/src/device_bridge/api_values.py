@@ -1,0 +1,174 @@
+"""What the bridge says to the Web API and what it may hear from it: values and errors, without any HTTP."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from device_bridge.errors import BridgeError, ExitCode
+
+
+class ApiError(BridgeError):
+    """A capture was not delivered.
+
+    Attributes:
+        was_sent: Whether the request left this computer.
+    """
+
+    exit_code = ExitCode.NOT_DELIVERED
+
+    def __init__(self, message: str, *, was_sent: bool = True) -> None:
+        super().__init__(message)
+        self.was_sent = was_sent
+
+
+class UnreachableError(ApiError):
+    """The API cannot be reached, or broke off."""
+
+
+class TryLaterError(ApiError):
+    """The API answered, but not yes or no.
+
+    Attributes:
+        retry_after_s: How long it asks to wait, None when it does not say.
+    """
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class BusyError(TryLaterError):
+    """The API asks to be left alone for a while: 429, or a Retry-After."""
+
+
+class EndpointError(TryLaterError):
+    """What answers at the address is not the API, or has no API behind it."""
+
+
+class TicketExpiredError(TryLaterError):
+    """The storage no longer takes a ticket: another one is needed."""
+
+
+class RefusedError(ApiError):
+    """The API will not take this capture as it is, however often it is sent."""
+
+
+class CredentialRefusedError(ApiError):
+    """The API does not take this bridge's credential.
+
+    Attributes:
+        is_apis_own: Whether the API itself said so, not something on the way to it.
+    """
+
+    exit_code = ExitCode.CREDENTIAL_REFUSED
+
+    def __init__(self, message: str, *, is_apis_own: bool = True) -> None:
+        super().__init__(message)
+        self.is_apis_own = is_apis_own
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """The API knows the capture by its hash.
+
+    Attributes:
+        state: What it made of it: `verified`, `damaged`, `unreadable`, `pending`, `rejected`.
+        is_new: Whether it had it not before.
+        reason: Why it was rejected, None when it was not.
+    """
+
+    state: str
+    is_new: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Permission to put a capture's bytes into the storage, once.
+
+    Attributes:
+        sha256: The hash of the bytes it is for.
+        size_bytes: How many they are.
+        url: Where to put them. It is a secret while it lasts, and appears in no message.
+        headers: What to send with them, exactly.
+        expires_at: Until when, by the API's clock; None when it does not say.
+    """
+
+    sha256: str
+    size_bytes: int
+    url: str
+    headers: Mapping[str, str]
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeIdentity:
+    """Who the API takes this bridge for.
+
+    Attributes:
+        bridge_id: Its id.
+        name: Its name.
+        server_time: The API's clock, in UTC.
+    """
+
+    bridge_id: str
+    name: str
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatDevice:
+    """The device that a bridge saw last.
+
+    Attributes:
+        serial: Its serial.
+        seen_at: When it answered last, in UTC.
+        battery_percent: Its battery then, None when it did not say.
+    """
+
+    serial: str
+    seen_at: datetime
+    battery_percent: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """How a bridge is.
+
+    Attributes:
+        version: Its version.
+        captures_waiting: Captures that the cloud has not confirmed yet.
+        bytes_waiting: Their bytes.
+        captures_quarantined: Captures that were set aside.
+        device: The device that it saw last, None when it saw none yet.
+        sent_at: When this was said, in UTC.
+    """
+
+    version: str
+    captures_waiting: int
+    bytes_waiting: int
+    captures_quarantined: int
+    device: HeartbeatDevice | None
+    sent_at: datetime
+
+    def facts(self) -> dict[str, object]:
+        """Return it as the API takes it."""
+        device = None
+        if self.device is not None:
+            device = {
+                "serial": self.device.serial,
+                "seen_at": _utc_text(self.device.seen_at),
+                "battery_percent": self.device.battery_percent,
+            }
+        return {
+            "version": self.version,
+            "captures_waiting": self.captures_waiting,
+            "bytes_waiting": self.bytes_waiting,
+            "captures_quarantined": self.captures_quarantined,
+            "device": device,
+            "sent_at": _utc_text(self.sent_at),
+        }
+
+
+def _utc_text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

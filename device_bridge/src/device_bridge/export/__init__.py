@@ -1,0 +1,1 @@
+"""Captures written to files: exact bytes, CSV in plain Python, Parquet by an extra. What is missing is named."""

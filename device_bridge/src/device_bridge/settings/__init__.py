@@ -1,0 +1,31 @@
+"""The bridge's settings: flags over the environment over settings files over defaults, each with where it came from."""
+
+from device_bridge.settings.credential import (
+    CredentialMissingError,
+    check_credential,
+    permission_problem,
+    read_credential,
+    write_credential,
+)
+from device_bridge.settings.files import change_config, read_config
+from device_bridge.settings.resolution import Origin, Settings, config_to_change, resolve
+from device_bridge.settings.table import CONFIG, CREDENTIAL, SETTINGS, Setting, read_seconds
+
+__all__ = [
+    "CONFIG",
+    "CREDENTIAL",
+    "SETTINGS",
+    "CredentialMissingError",
+    "Origin",
+    "Setting",
+    "Settings",
+    "change_config",
+    "check_credential",
+    "config_to_change",
+    "permission_problem",
+    "read_config",
+    "read_credential",
+    "read_seconds",
+    "resolve",
+    "write_credential",
+]
