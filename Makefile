@@ -38,6 +38,7 @@ $(READY): $(REQUIREMENTS)
 	@$(V)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@$(V)/uv pip sync --quiet --python $(V)/python --require-hashes requirements-dev.txt
 	@$(V)/uv pip install --quiet --python $(V)/python --no-deps --no-build-isolation -e ./smartdot -e ./device_bridge -e ./phone_client
+	@$(V)/python -m local_cloud.viewer
 	@touch $@
 endif
 
@@ -81,6 +82,7 @@ bench: $(READY) ## every benchmark, as ratios side by side
 	@$(V)/python -m bench
 
 stress: $(READY) ## the fault campaigns at full size; SEED=n repeats one
+	@$(V)/python -m tests.contract --requests 100000 $${SEED:+--seed "$$SEED"}
 	@exec $(V)/python -m tests.stress --full $${SEED:+--seed "$$SEED"}
 
 format: $(READY) ## formats the code and mends what the linter can mend

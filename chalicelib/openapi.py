@@ -195,7 +195,7 @@ def _content(kind: Any, references: Mapping[Any, dict[str, Any]]) -> dict[str, d
     if kind is bytes:
         return {BINARY: {"schema": {"type": "string", "format": "binary"}}}
     if isinstance(kind, str):
-        return {kind: {"schema": {"type": "string"}}}
+        return {kind: {"schema": {"type": "object" if kind == JSON else "string"}}}
     return {JSON: {"schema": references[kind]}}
 
 

@@ -41,12 +41,6 @@ def close(user_id: str) -> datetime | None:
     return datetime.fromisoformat(now)
 
 
-def login_opened_at(user_id: str, login_id: str) -> datetime | None:
-    """Return when a login was opened, with the password; None when there is no such login."""
-    row = partition.find(AccountsRow, _key(user_id), f"LOGIN#{login_id}")
-    return None if row is None else datetime.fromisoformat(row.text("created_at") or "")
-
-
 def sweep(user_id: str) -> None:
     """Remove everything of a closed account but the user's item; repeated, it goes on where it was.
 
@@ -70,7 +64,7 @@ def finish(user_id: str) -> None:
     ErasedItem(_erased_key(user_id), ErasedItem.SK, expires_at=int(time.time()) + ERASED_KEPT_S).save()
     folded = fold_username(row.text("username") or "")
     addresses = {fold_email(row.text(name) or "") for name in ("verified_email", "email")}
-    for counter in throttling.keys_of(folded, addresses, ()):
+    for counter in throttling.keys_of(user_id, folded, addresses):
         partition.sweep(AccountsRow, counter)
     for address in addresses:
         partition.remove_of_user(f"E#{address}", EmailItem.SK, user_id)

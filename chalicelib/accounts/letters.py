@@ -22,6 +22,16 @@ def verification(code: str) -> Letter:
     )
 
 
+def address_changes(username: str) -> Letter:
+    """Return the mail to the confirmed address of an account that gets another one."""
+    return Letter(
+        "The address of your RevMetrix account changes",
+        f"Someone who is logged in as {username} and knows its password gives the account another address. This address"
+        " stays in use until the other one is confirmed.\n\nIf it was not you, ask the app for a new password now: its"
+        " code comes to this address, and all logins end with it.\n",
+    )
+
+
 def forgotten_password(code: str, username: str) -> Letter:
     """Return the mail to the owner of an account whose password was forgotten."""
     return Letter(

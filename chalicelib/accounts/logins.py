@@ -5,7 +5,7 @@ import re
 import time
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from chalicelib.accounts import login_store, store, throttling
 from chalicelib.accounts.closing import CLOSING, AccountClosing
@@ -25,6 +25,8 @@ from chalicelib.lists import decode_position, encode_position
 LOGIN_LIFETIME_S = 90 * 24 * 3600
 """A login ends this long after its password was typed, however often it was refreshed."""
 LONGEST_CLIENT = 200
+LONGEST_SINCE_PASSWORD = timedelta(minutes=10)
+"""What an access token alone must not do asks for a login whose password was typed so recently."""
 NOBODY = "nobody"
 _PAGE = 100
 _SORT_KEY = re.compile(r"LOGIN#[0-9a-f-]{36}")
@@ -41,6 +43,13 @@ class AccountLocked(Problem):
 
     status = 403
     name = "account-locked"
+
+
+class LoginTooOld(Problem):
+    """This needs a login of the last 10 minutes."""
+
+    status = 403
+    name = "login-too-old"
 
 
 def log_in(grant: PasswordGrant, client: str | None = None, address: str = "") -> TokenView:
@@ -154,6 +163,24 @@ def overview(user_id: str, current: str | None, limit: int, cursor: str | None) 
 def is_open(login: LoginItem) -> bool:
     """Tell whether a login works: it was not ended and has not expired."""
     return login.ended_at is None and int(login.expires_at) > time.time()
+
+
+def require_recent(caller: Caller, not_done: str) -> None:
+    """Let pass a login whose password was typed a moment ago.
+
+    Args:
+        caller: The login.
+        not_done: What the user is told when it is not.
+
+    Raises:
+        NotAuthenticated: It has ended.
+        LoginTooOld: The password was typed longer than 10 minutes ago.
+    """
+    login = login_store.find_login(caller.user_id, caller.login_id or "")
+    if login is None:
+        raise NotAuthenticated("This login has ended.")
+    if datetime.now(UTC) - datetime.fromisoformat(login.created_at) > LONGEST_SINCE_PASSWORD:
+        raise LoginTooOld(not_done)
 
 
 def end(user_id: str, login_id: str) -> None:

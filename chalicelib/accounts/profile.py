@@ -56,11 +56,14 @@ def find(user_id: str) -> UserItem:
     return user
 
 
-def change(user_id: str, wanted: ProfileChange, versions: frozenset[int] | None) -> UserItem:
+def change(caller: Caller, wanted: ProfileChange, versions: frozenset[int] | None) -> UserItem:
     """Change a profile, and return the user as it is now.
 
+    Whoever has another's access token does not have the account: another address needs a login whose password was typed
+    a moment ago, and whoever reads the confirmed address is told before it changes.
+
     Args:
-        user_id: The user.
+        caller: The user's login.
         wanted: What changes.
         versions: The versions that the change may find, None for any.
 
@@ -68,13 +71,20 @@ def change(user_id: str, wanted: ProfileChange, versions: frozenset[int] | None)
         PreconditionFailed: It has another version.
         UsernameTaken: Someone has the new username.
         InvalidRequest: The new username or address cannot be one.
+        LoginTooOld: The address would change, and the password was typed longer than 10 minutes ago.
+        TooManyTries: The address would change, and too many mails went to the confirmed one.
+        MailUnavailable: The address would change, and the confirmed one cannot be told.
     """
+    user_id, is_told = caller.user_id, False
     for _ in range(_RACING_CHANGES):
         user = find(user_id)
         require_version(int(user.version), versions)
         values = _values(user, wanted)
         if not values:
             return user
+        if "email_verified_at" in values and not is_told:
+            _allow_another_address(caller, user, is_new=values["email_verified_at"] is None)
+            is_told = True
         try:
             store.change_user(user, _actions(values), *_renaming(user, user_id, values))
         except ConditionFailedError:
@@ -96,6 +106,12 @@ def _values(user: UserItem, wanted: ProfileChange) -> dict[str, Any]:
         is_the_confirmed_one = fold_email(user.verified_email or "") == fold_email(values["email"])
         values["email_verified_at"] = _now() if is_the_confirmed_one else None
     return {**values, "updated_at": _now()} if values else {}
+
+
+def _allow_another_address(caller: Caller, user: UserItem, *, is_new: bool) -> None:
+    logins.require_recent(caller, "Nothing was changed. Log in again with your password, then change the address.")
+    if is_new and user.verified_email is not None:
+        _tell(str(user.verified_email), letters.address_changes(user.username))
 
 
 def _actions(values: Mapping[str, Any]) -> store.Changes:
@@ -126,14 +142,18 @@ def send_code(user_id: str) -> None:
     user = find(user_id)
     if user.email_verified_at is not None:
         raise EmailConfirmed("There is nothing to do.")
-    taken = throttling.take(throttling.mails_of_recipient(), fold_email(user.email))
     code = codes.draw(user_id, codes.EMAIL, user.email)
+    _tell(user.email, letters.verification(code.text))
+    code_store.put_code(code.item)
+
+
+def _tell(address: str, letter: letters.Letter) -> None:
+    taken = throttling.take(throttling.mails_of_recipient(), fold_email(address))
     try:
-        mail.send(user.email, letters.verification(code.text))
+        mail.send(address, letter)
     except mail.MailUnavailable:
         taken.give_back()
         raise
-    code_store.put_code(code.item)
 
 
 def confirm_email(user_id: str, sent_code: str) -> None:

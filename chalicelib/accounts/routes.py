@@ -65,7 +65,7 @@ def get_own_user(call: Call[None]) -> Reply:
     scope=Scope.USER,
     request=ProfileChange,
     response=UserView,
-    problems=(UsernameTaken, AccountClosing),
+    problems=(UsernameTaken, AccountClosing, logins.LoginTooOld, TooManyTries, mail.MailUnavailable),
     if_match=True,
     etag=True,
     login_checked=True,
@@ -75,10 +75,10 @@ def get_own_user(call: Call[None]) -> Reply:
 def change_own_user(call: Call[ProfileChange]) -> Reply:
     """Change one's profile.
 
-    What is left out stays as it is, null clears. Another address has to be confirmed anew; until then a forgotten
-    password goes to the address that was confirmed before.
+    What is left out stays as it is, null clears. Another address needs a login of the last 10 minutes, and has to be
+    confirmed anew; until then a forgotten password goes to the address that was confirmed before, which is told of it.
     """
-    return _tagged(profile.change(call.caller.user_id, call.body, call.if_match))
+    return _tagged(profile.change(call.caller, call.body, call.if_match))
 
 
 def _tagged(user: UserItem) -> Reply:

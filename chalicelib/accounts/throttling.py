@@ -152,11 +152,11 @@ def forget(limit: Limit, key: str) -> None:
         limiter_store.forget_tries(asked.pk, asked.sk)
 
 
-def keys_of(folded_username: str, folded_emails: Iterable[str], login_ids: Iterable[str]) -> list[str]:
-    """Return the partitions of every counter that belongs to a user."""
+def keys_of(user_id: str, folded_username: str, folded_emails: Iterable[str]) -> list[str]:
+    """Return the partitions of every counter that belongs to a user, but those of the user's logins."""
     mails = [partition_key(mails_of_recipient(), email) for email in folded_emails]
-    logins = [partition_key(failures_of_known_login(), login_id) for login_id in login_ids]
-    return [partition_key(failures_of_account(), folded_username), *mails, *logins]
+    guesses = [partition_key(limit, user_id) for limit in (wrong_codes_of_user(), refused_claims_of_user())]
+    return [partition_key(failures_of_account(), folded_username), *mails, *guesses]
 
 
 def partition_key(limit: Limit, key: str) -> str:

@@ -3,14 +3,15 @@
 What a user sends with an access token is the user's, whatever its device; this is about bridges alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from chalicelib.accounts import bridges, holders
+from chalicelib.accounts.closing import AccountClosing
 from chalicelib.call import Caller
 from chalicelib.captures import inbox_store, store
 from chalicelib.captures.items import BroughtItem, CaptureItem
@@ -18,6 +19,8 @@ from chalicelib.captures.model import REJECTED, CaptureView
 from chalicelib.captures.places import inbox_of, owner_of
 from chalicelib.captures.rows import partition, place_of, serial_of
 from chalicelib.captures.start_times import start_time
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,40 @@ def address(caller: Caller, serial: str | None, provenance: Mapping[str, Any] | 
     start_at = start_time(provenance, datetime.now(UTC))
     recipient = None if serial is None else holders.recipient(serial, start_at, caller.user_id, kind)
     return Address(recipient or inbox_of(caller.user_id), kind)
+
+
+def put_where_it_belongs(
+    caller: Caller,
+    sha256: str,
+    serial: str | None,
+    provenance: Mapping[str, Any] | None,
+    put: Callable[[Address], Kept],
+) -> Kept:
+    """Put a bridge's capture, or leave to send it, where it goes, on record before there are bytes.
+
+    Args:
+        caller: The bridge.
+        sha256: The capture.
+        serial: The device, None when it is not known.
+        provenance: The bridge's claim, as plain values.
+        put: Puts it there.
+
+    Raises:
+        NotAuthenticated: The bridge was removed.
+        AccountClosing: The account of the bridge's owner is being deleted; nothing was kept.
+    """
+    goes = address(caller, serial, provenance)
+    # On record first: whatever fails from here on, the same bytes again mend it.
+    note(caller, sha256, goes.place)
+    try:
+        return put(goes)
+    except AccountClosing:
+        if owner_of(goes.place) == caller.user_id:
+            raise
+        # Another closed the account between the look-up and the write; the bridge has nothing to do with that.
+        goes = address(caller, serial, provenance)
+        note(caller, sha256, goes.place)
+        return put(goes)
 
 
 def recipient_of(row: CaptureItem) -> str | None:

@@ -76,14 +76,13 @@ def keep(caller: Caller, data: bytes, sha256: str, provenance: Provenance | None
 def _keep_for_bridge(caller: Caller, upload: Upload, inspection: Inspection, data: bytes) -> tuple[CaptureView, bool]:
     row, is_new = ownership.brought_before(caller, upload.sha256), False
     if row is None:
-        address = ownership.address(caller, serial_in(inspection, upload.provenance), upload.provenance)
-        # On record before there are bytes: whatever fails from here on, the same bytes again mend it.
-        ownership.note(caller, upload.sha256, address.place)
-        row, is_new = _keep(
-            replace(upload, place=address.place, brought_by=caller.user_id, bridge_kind=address.bridge_kind),
-            inspection,
-            data,
-        )
+
+        def put(goes: ownership.Address) -> tuple[CaptureItem, bool]:
+            placed = replace(upload, place=goes.place, brought_by=caller.user_id, bridge_kind=goes.bridge_kind)
+            return _keep(placed, inspection, data)
+
+        serial = serial_in(inspection, upload.provenance)
+        row, is_new = ownership.put_where_it_belongs(caller, upload.sha256, serial, upload.provenance, put)
     inbox.settle(row)
     return ownership.seen_by(caller, view_of(row)), is_new
 

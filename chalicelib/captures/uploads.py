@@ -43,11 +43,13 @@ def _request_of_bridge(caller: Caller, wanted: UploadRequest) -> CaptureView | U
         inbox.settle(there)
         return ownership.seen_by(caller, view_of(there))
     claim: dict[str, Any] = msgspec.to_builtins(wanted.provenance) or {}
-    address = ownership.address(caller, claim.get("device"), claim)
-    ownership.note(caller, wanted.sha256, address.place)
-    ticket = _ticket(address.place, wanted)
-    ticket.bridge_id, ticket.brought_by, ticket.bridge_kind = caller.bridge_id, caller.user_id, address.bridge_kind
-    answer = _request(ticket, wanted)
+
+    def put(goes: ownership.Address) -> CaptureView | UploadTicket:
+        ticket = _ticket(goes.place, wanted)
+        ticket.bridge_id, ticket.brought_by, ticket.bridge_kind = caller.bridge_id, caller.user_id, goes.bridge_kind
+        return _request(ticket, wanted)
+
+    answer = ownership.put_where_it_belongs(caller, wanted.sha256, claim.get("device"), claim, put)
     return ownership.seen_by(caller, answer) if isinstance(answer, CaptureView) else answer
 
 

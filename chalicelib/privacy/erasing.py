@@ -9,22 +9,14 @@ from datetime import UTC, datetime, timedelta
 
 from chalicelib import jobs
 from chalicelib.accounts import erasure as accounts
+from chalicelib.accounts import logins
 from chalicelib.call import Caller
 from chalicelib.captures import erasure as captures
-from chalicelib.errors import NotAuthenticated, Problem
 from chalicelib.privacy import bucket
 from chalicelib.privacy.model import ErasureView
 from chalicelib.settings import settings
 
-LONGEST_SINCE_LOGIN = timedelta(minutes=10)
 _LOG = logging.getLogger("chalicelib.privacy")
-
-
-class LoginTooOld(Problem):
-    """This needs a login of the last 10 minutes."""
-
-    status = 403
-    name = "login-too-old"
 
 
 def request(caller: Caller) -> ErasureView:
@@ -36,11 +28,9 @@ def request(caller: Caller) -> ErasureView:
     Raises:
         LoginTooOld: The password was given longer than 10 minutes ago.
     """
-    opened_at = accounts.login_opened_at(caller.user_id, caller.login_id or "")
-    if opened_at is None:
-        raise NotAuthenticated("This login has ended.")
-    if datetime.now(UTC) - opened_at > LONGEST_SINCE_LOGIN:
-        raise LoginTooOld("Nothing was deleted. Log in again with your password, then delete within 10 minutes.")
+    logins.require_recent(
+        caller, "Nothing was deleted. Log in again with your password, then delete within 10 minutes."
+    )
     jobs.send(jobs.Job(jobs.ERASURE, caller.user_id))
     closed_at = accounts.close(caller.user_id) or datetime.now(UTC)
     return ErasureView("closing", _last_sweep_at(closed_at))

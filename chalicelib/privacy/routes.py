@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from chalicelib.accounts.closing import AccountClosing
+from chalicelib.accounts.logins import LoginTooOld
 from chalicelib.accounts.service import authenticate
 from chalicelib.call import Call
 from chalicelib.errors import NotFound
@@ -53,7 +54,7 @@ def get_export(call: Call[None]) -> ExportView:
     response=ErasureView,
     status=202,
     login_checked=True,
-    problems=(erasing.LoginTooOld,),
+    problems=(LoginTooOld,),
     answer_example=ErasureView("closing", _NOON),
 )
 def delete_account(call: Call[None]) -> ErasureView:

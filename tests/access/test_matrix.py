@@ -11,7 +11,20 @@ import pytest
 from chalicelib.operation import OPERATIONS, Operation, Scope
 from chalicelib.web import Routes
 from local_cloud.cloud import LocalCloud
-from tests.access.cast import ANONYMOUS, BRIDGES, DELETED, ENDED, IDENTITIES, STRANGERS, Cast, make_cast
+from tests.access.cast import (
+    ANONYMOUS,
+    BRIDGES,
+    DELETED,
+    ENDED,
+    IDENTITIES,
+    STRANGERS,
+    Cast,
+    add_bridge,
+    claim,
+    keep,
+    log_in,
+    make_cast,
+)
 from tests.access.cast import new_capture as another_capture
 from tests.access.rows import ROWS
 from tests.api import PASSWORD, Answer, Api, Bowler, upload_headers
@@ -195,11 +208,10 @@ def test_another_ones_cursor_is_a_place_in_ones_own_list(cast: Cast, path: str) 
     """A cursor names a position, never whose list it is: with the owner's, a stranger sees own things alone."""
     bowler = cast.new_bowler()
     for _ in range(2):
-        another = another_capture()
-        bowler("POST", "/v1/captures", body=another, headers=upload_headers(another))
-        bowler("POST", "/v1/devices", json={"serial": f"SD-{id(another) % 10**9}-{_}"})
-        bowler("POST", "/v1/bridges", json={"name": "one"})
-        bowler.api("POST", "/v1/tokens", json={"username": bowler.username, "password": PASSWORD})
+        claim(bowler)
+        add_bridge(bowler)
+        log_in(bowler)
+        keep(bowler, another_capture())
     page = bowler("GET", f"{path}?limit=1").json
     assert page["next"] is not None
     theirs = bowler("GET", f"{path}?limit=100").data.decode()

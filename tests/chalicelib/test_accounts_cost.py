@@ -11,6 +11,7 @@ import pytest
 from chalicelib.accounts import logins, profile, recovery, refreshing, registration, store, throttling
 from chalicelib.accounts.model import PasswordGrant
 from chalicelib.accounts.user_model import ProfileChange, Registration
+from chalicelib.call import Caller
 from chalicelib.errors import Problem
 from chalicelib.settings import settings
 from local_cloud.cloud import LocalCloud
@@ -70,7 +71,7 @@ def test_operations_cost_what_the_table_says(wire: Wire) -> None:
     assert _cost(wire, lambda: refreshing.refresh(token.refresh_token)) == (6, 1)
     user_id = store.find_user_id(name) or ""
     assert _cost(wire, lambda: profile.find(user_id)) == (0, 1)
-    assert _cost(wire, lambda: profile.change(user_id, ProfileChange(first_name="Ada"), None)) == (2, 1)
-    assert _cost(wire, lambda: profile.change(user_id, ProfileChange(username=f"{name}-2"), None)) == (8, 1)
+    assert _cost(wire, lambda: profile.change(Caller(user_id), ProfileChange(first_name="Ada"), None)) == (2, 1)
+    assert _cost(wire, lambda: profile.change(Caller(user_id), ProfileChange(username=f"{name}-2"), None)) == (8, 1)
     assert _cost(wire, lambda: profile.send_code(user_id)) == (2, 1)
     assert _cost(wire, lambda: recovery.request(f"nobody-{name}@example.org", address)) == (3, 2)

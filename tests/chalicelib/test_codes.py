@@ -4,12 +4,13 @@ import re
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import boto3
 import pytest
 
-from chalicelib.accounts import codes, mail, names, recovery, store, throttling
+from chalicelib.accounts import codes, logins, mail, names, recovery, store, throttling
 from chalicelib.accounts.items import CodeItem
 from chalicelib.accounts.user_model import ResetConfirmation
 from chalicelib.settings import settings
@@ -39,6 +40,10 @@ def _reset(api: Api, email: str, code: str, password: str = NEW_PASSWORD) -> Ans
 
 def _ask(api: Api, email: str) -> Answer:
     return api("POST", RESET, json={"email": email})
+
+
+def _give(bowler: Bowler, **changed: str) -> Answer:
+    return bowler("PATCH", "/v1/users/me", json=changed, headers={"If-Match": "*"})
 
 
 def _wrong(code: str) -> str:
@@ -207,6 +212,44 @@ def test_a_new_address_waits_for_its_code(cloud: LocalCloud, confirmed: Bowler, 
     assert _confirm(confirmed, code_sent_to(cloud, after)).status == 204
     assert store.find_email_owner(before) is None
     assert store.find_email_owner(after) == _user_id(confirmed)
+
+
+def test_another_address_needs_the_password(
+    cloud: LocalCloud, confirmed: Bowler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A login older than 10 minutes gives no other address and says why; other changes and the same address pass."""
+    before, after = _address(confirmed), f"new-{_address(confirmed)}"
+    monkeypatch.setattr(logins, "LONGEST_SINCE_PASSWORD", timedelta(seconds=-1))
+    refused = _give(confirmed, email=after, first_name="Eve")
+    assert (refused.status, refused.problem) == (403, "login-too-old")
+    told = [each for each in cloud.mails.sent_to(before) if "changes" in each.subject]
+    assert (told, confirmed("GET", "/v1/users/me").json["first_name"]) == ([], None)
+    assert _give(confirmed, email=before.upper(), first_name="Ada").json["first_name"] == "Ada"
+
+
+def test_the_confirmed_address_is_told_of_another_one(cloud: LocalCloud, confirmed: Bowler) -> None:
+    """Before the address changes the confirmed one gets a mail, without the other one in it; going back sends none."""
+    before, after = _address(confirmed), f"other-{uuid.uuid4().hex}@example.org"
+    changed = [_give(confirmed, email=each).status for each in (after, before)]
+    told = [each for each in cloud.mails.sent_to(before) if "changes" in each.subject]
+    assert (changed, len(told)) == ([200, 200], 1)
+    assert confirmed.username in told[0].text
+    assert after not in told[0].text
+
+
+def test_an_address_changes_not_when_nobody_is_told(confirmed: Bowler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without mail, and after 5 mails within the hour, the address stays; only mails that were sent count."""
+    emails = [f"{number}-{_address(confirmed)}" for number in range(6)]
+
+    def refuse(address: str, letter: object) -> None:
+        raise mail.MailUnavailable(f"no mail of {letter} to {address}")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mail, "send", refuse)
+        assert [_give(confirmed, email=email).problem for email in emails] == ["mail-unavailable"] * 6
+    # One went there with the code.
+    assert [_give(confirmed, email=email).status for email in emails] == [200] * 4 + [429] * 2
+    assert confirmed("GET", "/v1/users/me").json["email"] == emails[3]
 
 
 def test_going_back_to_the_confirmed_address_needs_no_code(confirmed: Bowler) -> None:

@@ -141,7 +141,7 @@ def _refreshed_token(name: str) -> str:
 
 def _rename(names_: tuple[str, str]) -> None:
     user = _user_of_either(names_)
-    profile.change(user, ProfileChange(username=names_[1], first_name="Ada", phone=None), frozenset({1}))
+    profile.change(Caller(user), ProfileChange(username=names_[1], first_name="Ada", phone=None), frozenset({1}))
 
 
 def _user_of_either(names_: tuple[str, str]) -> str:
@@ -198,11 +198,27 @@ def _check_confirmed(given: tuple[str, str], _: Any) -> None:
 
 def _moving_user() -> tuple[str, str]:
     """Return a user with a confirmed address who has given another one, and its code."""
-    name = _confirmed_user()
-    address = _address(f"new-{name}")
-    profile.change(_user_id(name), ProfileChange(email=address), None)
+    name, caller = _confirmed_login()
+    _give_another_address((name, caller))
     profile.send_code(_user_id(name))
-    return name, _code(address)
+    return name, _code(_address(f"new-{name}"))
+
+
+def _confirmed_login() -> tuple[str, Caller]:
+    name = _confirmed_user()
+    return name, _caller(_log_in(name))
+
+
+def _give_another_address(given: tuple[str, Caller]) -> None:
+    name, caller = given
+    profile.change(caller, ProfileChange(email=_address(f"new-{name}")), None)
+
+
+def _check_address_given(given: tuple[str, Caller], _result: Any) -> None:
+    name = given[0]
+    assert _user(name).email == _address(f"new-{name}")
+    assert not _user(name).email_verified_at
+    assert "changes" in _cloud[0].mails.sent_to(_address(name))[-1].subject
 
 
 def _check_moved(given: tuple[str, str], _: Any) -> None:
@@ -311,6 +327,7 @@ OPERATIONS = {
         _repeatable(lambda given: profile.confirm_email(_user_id(given[0]), given[1]), codes.CodeInvalid),
         _check_confirmed,
     ),
+    "give another address": Operation(_confirmed_login, _give_another_address, _check_address_given),
     "confirm another address": Operation(
         _moving_user,
         _repeatable(lambda given: profile.confirm_email(_user_id(given[0]), given[1]), codes.CodeInvalid),

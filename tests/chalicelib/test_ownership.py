@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.accounts import bridges, claim_times, devices
+from chalicelib.accounts import bridges, claim_times, devices, erasure
+from chalicelib.accounts.closing import AccountClosing
 from chalicelib.accounts.device_model import NewDevice
 from chalicelib.accounts.model import BridgeKind
 from chalicelib.call import Caller
-from chalicelib.captures import inbox, rows, service, store
+from chalicelib.captures import inbox, ownership, rows, service, store, uploads
+from chalicelib.captures.model import Provenance, UploadRequest
 from chalicelib.captures.places import inbox_of, is_inbox, owner_of
 from chalicelib.captures.start_times import start_time
 from chalicelib.errors import NotAuthenticated, NotFound
@@ -161,6 +163,35 @@ def test_a_removed_bridge_brings_nothing(cloud: LocalCloud) -> None:
     with pytest.raises(NotAuthenticated):
         bring(bridge, data)
     assert _places_of(data, owner) == []
+
+
+@pytest.mark.parametrize("by_ticket", [False, True])
+def test_another_who_closes_the_account_costs_a_bridge_nothing(
+    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch, *, by_ticket: bool
+) -> None:
+    """The bowler's account is closed between the look-up and the write: the capture waits, and no 401 comes."""
+    assert cloud.aws_url
+    owner, holder, serial = new_user(), new_user(), new_serial()
+    _claim(holder, serial, 3)
+    note = ownership.note
+
+    def note_and_close(caller: Caller, sha256: str, place: str) -> None:
+        note(caller, sha256, place)
+        erasure.close(holder)
+
+    monkeypatch.setattr(ownership, "note", note_and_close)
+    bridge, data = new_bridge(owner, "lane"), capture_of(serial)
+    if by_ticket:
+        claim = Provenance(device=serial, started_at=_at(2))
+        uploads.request(bridge, UploadRequest(sha256_of(data), len(data), claim))
+        assert store.find_ticket(inbox_of(owner), sha256_of(data)) is not None
+        assert store.find_ticket(holder, sha256_of(data)) is None
+    else:
+        bring(bridge, data, _at(2))
+        assert _places_of(data, owner, holder) == [inbox_of(owner)]
+    erasure.close(owner)
+    with pytest.raises(AccountClosing):
+        bring(bridge, capture_of(serial), _at(2))
 
 
 @pytest.fixture

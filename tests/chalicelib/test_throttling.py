@@ -253,8 +253,8 @@ def test_a_limit_of_zero_is_none(most: Any, cloud: LocalCloud) -> None:
 
 def test_counters_do_not_show_whom_they_count() -> None:
     """A counter's key is a hash: no username, no address stands in it."""
-    keys = throttling.keys_of("alice", ["alice@example.org"], ["login"])
-    assert len(set(keys)) == 3
+    keys = throttling.keys_of("alice-id", "alice", ["alice@example.org"])
+    assert len(set(keys)) == 4
     assert not [key for key in keys if "alice" in key]
 
 

@@ -27,8 +27,8 @@ from device_bridge.api_values import (
 _LONGEST_WAIT_S = 3600.0
 _OWN_PROBLEMS = "urn:problem-type:revmetrix:"
 _NEW_CREDENTIAL = (
-    "every capture is kept. Check --api, or get a new credential (the account's owner makes it with POST /v1/bridges) "
-    "and take it with `device_bridge enrol`"
+    "every capture is kept. Check --api, or get a new credential with `device_bridge enrol --force`, which shows a "
+    "code that the account's owner approves"
 )
 _OK, _CREATED = 200, 201
 # What RFC 9110 5.1 and 5.5 allow, less everything that is not printable ASCII.

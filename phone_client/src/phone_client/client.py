@@ -13,7 +13,15 @@ from phone_client.answers import Answer, read_json
 from phone_client.bridges import Bridge, BridgeList, BridgeStatus
 from phone_client.capture_id import capture_path
 from phone_client.download import BINARY, Download
-from phone_client.errors import LoginNeededError, StillPendingError, UsageError, WrongAnswerError
+from phone_client.errors import (
+    LoginNeededError,
+    NetworkError,
+    ProblemError,
+    StillPendingError,
+    TokenStoreError,
+    UsageError,
+    WrongAnswerError,
+)
 from phone_client.lane import Lane
 from phone_client.lists import walk
 from phone_client.login import Login
@@ -27,6 +35,8 @@ LARGEST_PROVENANCE_BYTES = 4096
 _CREATED = 201
 _UNSAID_WAIT_S = 1.0
 _SHORTEST_WAIT_S = 0.2
+
+_LOG_OUT = Request("DELETE", "/v1/tokens", "Nothing is kept here.", ALWAYS, headers={"Accept": JSON})
 
 Value = TypeVar("Value")
 
@@ -107,9 +117,21 @@ class ApiClient:
         """
         self._login.open(username, password)
 
-    def log_out(self) -> None:
-        """Forget the tokens here. The server is not told: the login ends there when it expires."""
-        self._login.forget()
+    def log_out(self) -> bool:
+        """End the login and forget the tokens here, also when the server is not reached.
+
+        Returns:
+            Whether the server has ended the login; if not, it ends there when it expires.
+        """
+        try:
+            return self._login.username is None or self._send(_LOG_OUT).is_fine
+        except (NetworkError, ProblemError, TokenStoreError, WrongAnswerError):
+            return False
+        except LoginNeededError:
+            # It has ended there already.
+            return True
+        finally:
+            self._login.forget()
 
     def add_bridge(self, name: str) -> Bridge:
         """Make a bridge; its credential, which only uploads captures, is shown this once."""

@@ -11,7 +11,7 @@ from device_bridge.errors import BridgeError, ExitCode
 from device_bridge.settings import Settings
 
 MOST_CLOCK_ERROR_S = 2.0
-_NEW_CREDENTIAL = "ask the account's owner for a new one, then `device_bridge enrol --force`"
+_NEW_CREDENTIAL = "get a new one with `device_bridge enrol --force`; the account's owner approves it"
 
 
 def check_cloud(settings: Settings) -> Iterator[Finding]:

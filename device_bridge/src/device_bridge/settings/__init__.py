@@ -8,6 +8,7 @@ from device_bridge.settings.credential import (
     write_credential,
 )
 from device_bridge.settings.files import change_config, read_config
+from device_bridge.settings.pending import PendingSecret, forget_pending, keep_pending, pending_place, read_pending
 from device_bridge.settings.resolution import Origin, Settings, config_to_change, resolve
 from device_bridge.settings.table import CONFIG, CREDENTIAL, SETTINGS, Setting, read_seconds
 
@@ -17,14 +18,19 @@ __all__ = [
     "SETTINGS",
     "CredentialMissingError",
     "Origin",
+    "PendingSecret",
     "Setting",
     "Settings",
     "change_config",
     "check_credential",
     "config_to_change",
+    "forget_pending",
+    "keep_pending",
+    "pending_place",
     "permission_problem",
     "read_config",
     "read_credential",
+    "read_pending",
     "read_seconds",
     "resolve",
     "write_credential",

@@ -76,7 +76,7 @@ def _add_account_commands(commands: "_SubParsersAction[argparse.ArgumentParser]"
             "--password-stdin", action="store_true", help="read the password's line from standard input"
         )
     _add_command(commands, "bridges", "list your bridges, and which of them are silent")
-    _add_command(commands, "log-out", "forget the login on this machine")
+    _add_command(commands, "log-out", "end the login and forget it on this machine")
     bridge = _add_command(commands, "add-bridge", "make a bridge and show its credential, this once")
     bridge.add_argument("name", metavar="NAME", help="what you call it, such as the lane where it stands")
 

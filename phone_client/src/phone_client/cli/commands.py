@@ -33,11 +33,11 @@ def log_in(client: ApiClient, options: Namespace) -> ExitCode:
 
 
 def log_out(client: ApiClient, options: Namespace) -> ExitCode:
-    """Forget the login on this machine."""
-    client.log_out()
-    return print_result(
-        options, {"api": client.api_url}, f"The login to {client.api_url} is forgotten on this machine."
-    )
+    """End the login, and forget it on this machine."""
+    is_ended = client.log_out()
+    there = "has ended." if is_ended else "is forgotten on this machine; the server was not told, and ends it in time."
+    told = {"api": client.api_url, "ended": is_ended}
+    return print_result(options, told, f"The login to {client.api_url} {there}")
 
 
 def add_bridge(client: ApiClient, options: Namespace) -> ExitCode:
