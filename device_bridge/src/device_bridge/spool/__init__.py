@@ -8,9 +8,11 @@ from device_bridge.spool.errors import (
     SpoolError,
     SpoolGoneError,
 )
+from device_bridge.spool.files import spool_bytes, spool_exists
 from device_bridge.spool.lock import SpoolLock, SpoolLockedError
 from device_bridge.spool.model import CaptureRow, CaptureState, DeviceRow, NewCapture, SpooledPage
-from device_bridge.spool.salvage import Salvaged, salvage, set_aside
+from device_bridge.spool.open_files import SpoolWatch
+from device_bridge.spool.salvage import Salvaged, not_taken_over, note_taken_over, salvage, set_aside
 from device_bridge.spool.store import Spool
 
 __all__ = [
@@ -28,8 +30,13 @@ __all__ = [
     "SpoolGoneError",
     "SpoolLock",
     "SpoolLockedError",
+    "SpoolWatch",
     "SpooledPage",
     "check_free_space",
+    "not_taken_over",
+    "note_taken_over",
     "salvage",
     "set_aside",
+    "spool_bytes",
+    "spool_exists",
 ]

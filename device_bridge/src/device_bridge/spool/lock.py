@@ -10,6 +10,7 @@ from typing import Self
 
 from device_bridge.errors import BridgeError
 from device_bridge.spool.errors import SpoolError
+from device_bridge.spool.files import make_folder
 
 _NOT_INHERITED = getattr(os, "O_CLOEXEC", 0)
 
@@ -65,7 +66,7 @@ class SpoolLock:
         if spool.is_dir():
             raise SpoolError(f"the spool {self._spool} is a folder: name a file with --spool")
         try:
-            spool.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(spool.parent)
             return os.open(spool.with_name(spool.name + ".lock"), os.O_RDWR | os.O_CREAT | _NOT_INHERITED, 0o600)
         except OSError as error:
             raise SpoolError(
