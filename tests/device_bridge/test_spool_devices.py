@@ -148,7 +148,6 @@ def test_wanted_ranges_are_what_is_missing_or_damaged(
     ranges = list(spool.wanted_ranges(row.id))
     assert [number for numbers in ranges for number in numbers] == [n for n in range(60) if n not in good]
     assert all(before.stop < after.start for before, after in pairwise(ranges))
-    assert spool.missing_pages(row.id) == [n for n in range(60) if n not in {number for number, _ in reads}]
     found = spool.captures()[0]
     read = {number for number, _ in reads}
     assert (found.pages_read, found.damaged_count) == (len(read), len(read - good))
@@ -181,3 +180,25 @@ def test_largest_record_needs_little_memory(tmp_path: Path) -> None:
     command = [sys.executable, "-c", LARGE, str(tmp_path / "spool.db"), "262144"]
     grown_kib = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert grown_kib < 12 * 1024
+
+
+def test_a_device_that_claims_ever_new_power_ups_fills_no_disk(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all power-ups of a device together so many notes are kept, the latest ones; another device keeps its own."""
+    monkeypatch.setattr(devices, "_MOST_NOTES_OF_DEVICE", 10)
+    spool.note_clock("DOT-2", note(1))
+    for second in range(30):
+        spool.note_clock("DOT-1", note(second, power_up=second + 1))
+    with spool._database.reading() as db:
+        kept = db.execute("SELECT power_up FROM clock_notes WHERE device = 'DOT-1' ORDER BY id").fetchall()
+    assert [power_up for (power_up,) in kept] == list(range(21, 31))
+    assert spool.clock_notes("DOT-2") == [note(1)]
+
+
+def test_on_a_low_disk_the_device_is_noted_and_its_clock_is_not(tmp_path: Path) -> None:
+    """A device's row is replaced at each look, so it may be written; notes of clocks only grow, and wait for room."""
+    spool = Spool(tmp_path / "spool.db", 2**62)
+    spool.note_device("DOT-1", "port", 50, 0, note(1))
+    (seen,) = spool.devices()
+    notes = spool.clock_notes("DOT-1")
+    spool.close()
+    assert (seen.battery_percent, notes) == (50, [])

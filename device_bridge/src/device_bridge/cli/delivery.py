@@ -13,7 +13,7 @@ from device_bridge.daemon.journal import Event, Level
 from device_bridge.daemon.wording import delivered_event, problem_event, sent_event
 from device_bridge.errors import ExitCode
 from device_bridge.settings import Settings, resolve
-from device_bridge.spool import CaptureRow, CaptureState, Spool, SpoolLock
+from device_bridge.spool import CaptureRow, CaptureState, Spool, SpoolLock, spool_exists
 from device_bridge.uploader import PushResult, Uploader, push_until_done
 
 __all__ = ["add_push", "add_status"]
@@ -155,7 +155,7 @@ def describe_waiting(row: CaptureRow, api: str | None) -> Event:
 def _show_what_would_be_sent(settings: Settings, chosen: argparse.Namespace, output: Output) -> ExitCode:
     """Print what a push would send; nothing is written, not even a new spool."""
     rows: list[CaptureRow] = []
-    if settings.spool.exists():
+    if spool_exists(settings.spool):
         with contextlib.closing(Spool(settings.spool)) as spool:
             rows = waiting_captures(spool)
             if chosen.retry_quarantined:

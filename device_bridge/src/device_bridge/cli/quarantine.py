@@ -10,14 +10,15 @@ from device_bridge.cli.console import Output
 from device_bridge.cli.damaged_spool import saying_how_to_set_aside
 from device_bridge.errors import BridgeError, ExitCode, UsageError
 from device_bridge.settings import resolve
-from device_bridge.spool import CaptureRow, CaptureState, Spool
+from device_bridge.spool import CaptureRow, CaptureState, Spool, spool_exists
 
 _SUMMARY = "show what the cloud would not take and why, send it again, or write it to files"
 _EXAMPLES = (
     "  device_bridge quarantine                       # the list, with reasons\n"
     "  device_bridge quarantine show 12               # all that is known of one\n"
     "  device_bridge quarantine retry 12 15           # send these again; without ids, all\n"
-    "  device_bridge quarantine export --output /tmp  # their raw bytes as files, to look at or to send by hand\n"
+    "  device_bridge quarantine export --output /tmp  # their raw bytes as files, to look at or to send by hand;\n"
+    "                                                 # what changed on this disk gets the ending .changed\n"
 )
 
 
@@ -64,7 +65,7 @@ def list_quarantined(chosen: argparse.Namespace, output: Output) -> ExitCode:
     """Print what is in quarantine, with reasons."""
     settings = resolve(vars(chosen))
     rows: list[CaptureRow] = []
-    if settings.spool.exists():
+    if spool_exists(settings.spool):
         with opened_spool(settings.spool) as spool:
             rows = spool.captures(CaptureState.QUARANTINED)
     if chosen.json:
@@ -121,7 +122,7 @@ def export_quarantined(chosen: argparse.Namespace, output: Output) -> ExitCode:
         if not rows:
             output.message("device_bridge: nothing is in quarantine, so nothing was written")
             return ExitCode.FINE
-        order = Order("raw", "recording", chosen.output, force=chosen.force)
+        order = Order("raw", "recording", chosen.output, force=chosen.force, as_held=True)
         return write_captures(spool, rows, order, output, as_json=chosen.json)
 
 

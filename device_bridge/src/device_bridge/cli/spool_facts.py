@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from device_bridge.settings import Settings
-from device_bridge.spool import CaptureRow, CaptureState, DeviceRow, Spool
+from device_bridge.spool import CaptureRow, CaptureState, DeviceRow, Spool, spool_exists
 from smartdot.clocks import fit_clocks
 
 _LOCKS = Path("/proc/locks")
@@ -58,7 +58,7 @@ def read_facts(settings: Settings) -> SpoolFacts:
     captures: list[dict[str, object]] = []
     devices: list[dict[str, object]] = []
     bytes_waiting = 0
-    if settings.spool.exists():
+    if spool_exists(settings.spool):
         with contextlib.closing(Spool(settings.spool)) as spool:
             counts = {state.value: count for state, count in spool.counts().items()}
             bytes_waiting = spool.waiting_bytes()
@@ -120,6 +120,7 @@ def _device_facts(row: DeviceRow, spool: Spool) -> dict[str, object]:
 
 def _capture_facts(row: CaptureRow) -> dict[str, object]:
     return {
+        "id": row.id,
         "device": row.device,
         "record": row.record,
         "generation": row.generation,
