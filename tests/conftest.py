@@ -10,12 +10,18 @@ from tests.api import PASSWORD, Api, Bowler
 from tests.throws import Throw
 
 
+_WITH_A_CLOUD = {"local_cloud", "chalicelib", "phone_client"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests that start emulated clouds of their own run first.
+    """Let the tests that start emulated clouds of their own run first, and all that need one in the same process.
 
     A process holds one emulated AWS at a time, and the shared one below stays up from its first use to the end.
     """
     items.sort(key=lambda item: "local_cloud" not in item.path.parts)
+    for item in items:
+        if _WITH_A_CLOUD & set(item.path.parts) or "cloud" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("cloud"))
 
 
 @pytest.fixture(scope="session")

@@ -121,6 +121,49 @@ def test_surplus_pages(light_capture: bytes) -> None:
     assert _named(data + b"\0" * 10) == [(5, "surplus"), (6, "surplus"), (7, "incomplete")]
 
 
+def test_end_page_that_contradicts_itself_ends_nothing(light_capture: bytes, smartdot_seal: Seal) -> None:
+    """After a wrong page_count the right end page may follow; a wrong total is at the record's end."""
+    end = light_capture[1024:]
+    follow = smartdot_seal(end[:12] + struct.pack("<I", 4) + end[16:24] + struct.pack("<I", 5) + end[28:])
+    wrong_count = smartdot_seal(_with(light_capture, END, 24, struct.pack("<I", 6)))
+    assert _named(wrong_count + follow) == [(4, "content")]
+    wrong_total = smartdot_seal(_with(light_capture, END, 32, struct.pack("<I", 6)))
+    assert _named(wrong_total + follow) == [(4, "content"), (5, "surplus")]
+
+
+@pytest.mark.parametrize("page", [FIRST, HEADER, OFFSETS_DATA])
+def test_totals_behind_damage_are_not_compared(light_capture: bytes, smartdot_seal: Seal, page: int) -> None:
+    """Totals are those of pages that nobody knows when any page before them is damaged, the first page included."""
+    wrong_total = smartdot_seal(_with(light_capture, END, 32, struct.pack("<I", 60)))
+    assert _named(_with(wrong_total, page, 200, b"\x01")) == [(page, "checksum")]
+
+
+def test_record_0(light_capture: bytes, smartdot_seal: Seal) -> None:
+    """Record 0 is a value that a header may not have; elsewhere it is another record's, once the record is known."""
+    assert _named(smartdot_seal(_with(light_capture, END, 8, bytes(4)))) == [(4, "number")]
+    pages = _pages(smartdot_seal(_with(light_capture, END, 8, bytes(4))))
+    pages[HEADER] = pages[OFFSETS_DATA] = pages[LOST_DATA] = ERASED_PAGE
+    assert _named(b"".join(pages)) == [(1, "checksum"), (2, "checksum"), (3, "checksum")]
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "problem"),
+    [(4, b"\x02", "kind"), (8, b"\x01", "number"), (12, b"\x01", "number")],
+)
+def test_version_of_a_wrong_first_page_is_not_believed(
+    light_capture: bytes, smartdot_seal: Seal, offset: int, value: bytes, problem: str
+) -> None:
+    """A first page is damaged before it is of an unknown version, and of an unknown version before its values count."""
+    unknown = _with(_with(light_capture, FIRST, 24, b"\x02"), FIRST, 26, bytes(40))
+    assert inspect_capture(smartdot_seal(unknown)).state is CaptureState.UNREADABLE
+    assert _named(smartdot_seal(_with(unknown, FIRST, offset, value))) == [(0, problem)]
+
+
+def test_record_is_not_compared_with_the_memory(light_capture: bytes, smartdot_seal: Seal) -> None:
+    """A record of more pages than the first page's ring has is verified all the same."""
+    assert _named(smartdot_seal(_with(light_capture, FIRST, 28, struct.pack("<I", 19)))) == []
+
+
 @pytest.mark.parametrize("page", [HEADER, OFFSETS_DATA, LOST_DATA, END])
 def test_erased_page(light_capture: bytes, page: int) -> None:
     """An erased page within a capture is damaged: it is not what the record had there."""

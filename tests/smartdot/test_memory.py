@@ -1,5 +1,7 @@
 """A device's memory: its ring, its directory, and that a record's number never comes twice."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -126,6 +128,66 @@ def test_no_room_in_one_piece() -> None:
     with pytest.raises(MemoryFullError, match="still kept"):
         memory.store_record(_record(4, 4))
     assert bytes(memory.data) == before
+
+
+@pytest.mark.parametrize(
+    ("held", "freed", "room"),
+    [
+        pytest.param((), (), 12, id="empty"),
+        pytest.param((3, 4), (), 5, id="behind the last"),
+        pytest.param((3, 4), (1,), 8, id="around the end of the ring"),
+        pytest.param((3, 3, 3), (2,), 3, id="freed in the middle"),
+        pytest.param((6, 6), (), 0, id="no page"),
+        pytest.param((2, 2, 2, 2), (), 0, id="no slot"),
+    ],
+)
+def test_room(held: tuple[int, ...], freed: tuple[int, ...], room: int) -> None:
+    """The next record may have exactly as many pages as there is room for."""
+    memory = _memory_with(*held)
+    for record in freed:
+        memory.erase_record(record)
+    assert memory.room() == room
+    with pytest.raises(MemoryFullError):
+        memory.store_record(_record(memory.next_record(), max(2, room + 1)))
+    if room:
+        memory.store_record(_record(memory.next_record(), room))
+
+
+def test_pages_that_two_slots_name_are_taken_once() -> None:
+    """A damaged slot that names another record's pages takes no room of its own."""
+    memory = _memory_with(4, 4)
+    memory.write_page(memory.first.slot_page(1), pack_slot(DirectorySlot(1, memory.slots()[1].first_page, 4), 4))
+    assert memory.room() == 8
+    memory.store_record(_record(3, 8))
+
+
+def _repaired(*pages: tuple[int, PageKind, int, int]) -> list[DirectorySlot]:
+    """Return what a repair of slot 3 finds among pages without a body, each given as place, kind, record, number."""
+    memory = MemoryImage.blank(FIRST)
+    for place, kind, record, number in pages:
+        memory.write_page(place, build_page(kind, record, number, b""))
+    memory.write_page(4, b"torn" * 64)
+    memory.repair()
+    return memory.slots()
+
+
+def test_repair_does_not_look_at_content() -> None:
+    """A record whose values are not allowed is a record that stands there; record 0 is none."""
+    pages = ((6, PageKind.HEADER, 7, 0), (7, PageKind.DATA, 7, 1), (8, PageKind.END, 7, 2))
+    assert _repaired(*pages) == [DirectorySlot(7, 6, 3)]
+    memory = MemoryImage.blank(replace(FIRST, directory_pages=1, page_count=14))
+    memory.write_page(1, b"torn" * 64)
+    for page in ((6, PageKind.HEADER, 0, 0), (7, PageKind.END, 0, 1)):
+        memory.write_page(page[0], build_page(*page[1:], b""))
+    assert memory.repair() == [1]
+    assert memory.page(1) == ERASED_PAGE
+
+
+def test_repair_takes_the_first_of_two_equal_numbers() -> None:
+    """Of two whole records with one number, the slot names the one whose header has the lower address."""
+    early = ((6, PageKind.HEADER, 7, 0), (7, PageKind.END, 7, 1))
+    late = ((10, PageKind.HEADER, 7, 0), (11, PageKind.DATA, 7, 1), (12, PageKind.END, 7, 2))
+    assert _repaired(*late, *early) == [DirectorySlot(7, 6, 2)]
 
 
 @given(
