@@ -9,7 +9,6 @@ from local_cloud.cloud import LocalCloud
 from tests.api import PASSWORD, Api, Bowler
 from tests.throws import Throw
 
-
 _WITH_A_CLOUD = {"local_cloud", "chalicelib", "phone_client"}
 
 

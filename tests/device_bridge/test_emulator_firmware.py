@@ -96,6 +96,7 @@ def test_sampling_and_defaults() -> None:
         "status\n",
         "status x",
         "sampling  off",
+        "sampling x\t",
         "defaults x",
         "",
         " ",
