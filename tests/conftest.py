@@ -1,5 +1,6 @@
 """What all tests share: a local cloud, its API, users, and a capture that is new."""
 
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -8,6 +9,10 @@ import pytest
 from local_cloud.cloud import LocalCloud
 from tests.api import PASSWORD, Api, Bowler
 from tests.throws import Throw
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in a shell's background: the programs under test would inherit that, and no Ctrl-C would reach them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _WITH_A_CLOUD = {"local_cloud", "chalicelib", "phone_client"}
 
