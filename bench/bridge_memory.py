@@ -25,7 +25,7 @@ _DIRECTORY_PAGES = 1
 
 # The bridge's own parts as `run` puts them together, in a process of their own, so that nothing else is counted.
 _BRIDGE = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
 from device_bridge.api import Api
 from device_bridge.device import LinkedSmartDot
@@ -34,7 +34,9 @@ from device_bridge.spool import Spool
 from device_bridge.transport import open_transport
 from device_bridge.uploader import Uploader, push_until_done
 def peak_mib():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not ru_maxrss, which a process takes over from the one that started it.
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 place, url, path = sys.argv[1:]
 facts = {"start_mib": peak_mib()}
 spool = Spool(Path(path), min_free_bytes=0)
