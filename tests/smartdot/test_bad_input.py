@@ -208,7 +208,8 @@ def test_inspection_takes_bounded_memory(light_capture: bytes) -> None:
     short, counted_short = _peak_bytes(light_capture[:512], 8, bytes(CHUNK))
     long, counted_long = _peak_bytes(light_capture[:512], 32, bytes(CHUNK))
     assert (counted_short, counted_long) == (8 * 256, 32 * 256)
-    assert long < 1.5 * short
+    # Had every problem been kept, the longer one would need some 2 MiB more.
+    assert long < short + 512 * 1024
     assert long < 2 * 1024 * 1024
 
 
