@@ -24,6 +24,7 @@ from device_bridge.spool import CaptureState, Spool
 
 from .conftest import BridgeApiServer, BridgeReply, ServeFlash, StartEmulator
 from .filled_spool import keep, rows_in, small_capture, small_flash
+from .running_daemon import wait_until
 
 pytestmark = pytest.mark.usefixtures("clean_environment")
 SECRET = "s3cret-credential"
@@ -99,6 +100,8 @@ def held_port() -> Iterator[tuple[str, int]]:
         open(path, "rb", buffering=0) as port,  # noqa: PTH123 - a device
         subprocess.Popen(["sleep", "600"], stdin=port) as process,
     ):
+        # For a moment after exec a process has no command line yet.
+        wait_until(Path(f"/proc/{process.pid}/cmdline").read_bytes)
         yield path, process.pid
         process.kill()
     os.close(master)
