@@ -14,10 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_bridge.api import Api, check_api_url, parse_retry_after
+from device_bridge.api import Api, check_api_url
+from device_bridge.api_replies import parse_retry_after
+from device_bridge.backoff import Backoff
 from device_bridge.errors import UsageError
 from device_bridge.spool import CaptureState, NewCapture, Spool, SpooledPage
-from device_bridge.uploader import Backoff, PushResult, Uploader, push_until_done
+from device_bridge.uploader import PushResult, Uploader, push_until_done
 
 from .bridge_api_server import BridgeApiServer, BridgeReply, Step, as_usual
 

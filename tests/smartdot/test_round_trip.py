@@ -12,21 +12,18 @@ from hypothesis import strategies as st
 from smartdot import (
     CaptureState,
     EndReason,
-    FirstPage,
     PageError,
     RecordHeader,
     RecordWriter,
     SampleType,
     Sensor,
     SensorKind,
-    Version,
     decode_capture,
     inspect_capture,
 )
 from smartdot.columns import SensorColumns, sensor_columns
-from smartdot.layout import pack_first
+from tests.smartdot.images import FIRST_PAGE
 
-FIRST_PAGE = pack_first(FirstPage("TEST", Version(1, 0, 0), Version(1, 0, 0), page_count=64, directory_pages=4))
 LIMITS = {SampleType.INT16: (-32768, 32767), SampleType.UINT16: (0, 65535)}
 ACCEL = Sensor(SensorKind.ACCEL, 3, SampleType.INT16, 100_000, 2048.0, 16.0, -32768, 32767)
 LIGHT = Sensor(SensorKind.LIGHT, 1, SampleType.UINT16, 10_000, 1.0, 64000.0, 0, 65535)

@@ -15,7 +15,6 @@ from device_bridge.api_address import check_api_url, is_private
 from device_bridge.api_replies import (
     HttpReply,
     certificate_end,
-    parse_retry_after,
     read_acknowledgement,
     read_identity,
     read_line,
@@ -63,7 +62,6 @@ __all__ = [
     "TryLaterError",
     "UnreachableError",
     "check_api_url",
-    "parse_retry_after",
 ]
 
 MAX_INLINE_BYTES: Final = 4 * 2**20

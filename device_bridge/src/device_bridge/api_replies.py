@@ -28,6 +28,7 @@ from device_bridge.api_values import (
     TicketExpiredError,
     TryLaterError,
 )
+from device_bridge.moments import read_moment
 from device_bridge.printable import printable
 
 _LONGEST_WAIT_S = 3600.0
@@ -137,7 +138,7 @@ def read_identity(reply: HttpReply) -> BridgeIdentity:
     if reply.status != _OK:
         raise failure(reply)
     answer = reply.json()
-    server_time = _read_moment(answer.get("server_time"))
+    server_time = read_moment(answer.get("server_time"))
     if not isinstance(answer.get("id"), str) or server_time is None:
         raise EndpointError(f"what answers at the address is not the API (it answered {reply.status})")
     return BridgeIdentity(printable(str(answer.get("name", "")), _LONGEST_NAME), server_time)
@@ -235,11 +236,3 @@ def parse_date(value: str | None) -> datetime | None:
 
 def _until(date: str) -> float:
     return parsedate_to_datetime(date).timestamp() - time.time()
-
-
-def _read_moment(text: object) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else None

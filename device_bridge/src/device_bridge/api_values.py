@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from device_bridge.errors import BridgeError, ExitCode
+from device_bridge.moments import moment_text
 
 # What the API may make of a capture. It has the bytes in the first three; docs/api.md says what each means.
 DELIVERED_STATES = ("verified", "damaged", "unreadable")
@@ -196,7 +197,7 @@ class Heartbeat:
         if self.device is not None:
             device = {
                 "serial": self.device.serial,
-                "seen_at": _utc_text(self.device.seen_at),
+                "seen_at": moment_text(self.device.seen_at),
                 "battery_percent": self.device.battery_percent,
             }
         return {
@@ -205,9 +206,5 @@ class Heartbeat:
             "bytes_waiting": self.bytes_waiting,
             "captures_quarantined": self.captures_quarantined,
             "device": device,
-            "sent_at": _utc_text(self.sent_at),
+            "sent_at": moment_text(self.sent_at),
         }
-
-
-def _utc_text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

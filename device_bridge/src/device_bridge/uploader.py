@@ -17,7 +17,7 @@ from device_bridge.api import (
     TryLaterError,
 )
 from device_bridge.api_values import PENDING, REJECTED
-from device_bridge.backoff import FIRST_DELAY_S, LONGEST_DELAY_S, Backoff, Waits
+from device_bridge.backoff import Backoff, Waits
 from device_bridge.sender import Sender, StoppedError
 from device_bridge.spool import (
     CaptureRow,
@@ -28,8 +28,6 @@ from device_bridge.spool import (
     SpoolDamagedError,
     SpoolError,
 )
-
-__all__ = ["FIRST_DELAY_S", "LONGEST_DELAY_S", "Backoff", "PushResult", "Uploader", "push_until_done"]
 
 # The cloud looks at an object within seconds; one that it says nothing of for so long is sent again.
 _LONGEST_PENDING = timedelta(hours=1)

@@ -69,10 +69,12 @@ class MemoryImage:
         if len(data) != PAGE_SIZE_BYTES:
             raise ValueError(f"a page has {PAGE_SIZE_BYTES} bytes, not {len(data)}")
         self.data[self._place(number)] = data
-        page = self._scan.whole_page(number) if self._highest is not None else None
+        if self._highest is None:
+            return
+        page = self._scan.whole_page(number)
         if page is not None:
             # As a firmware, which holds the number it gave last while it has power.
-            self._highest = max(self._highest or 0, page.record)
+            self._highest = max(self._highest, page.record)
 
     def _place(self, number: int) -> slice:
         if not 0 <= number < self.first.page_count:
@@ -181,7 +183,7 @@ class MemoryImage:
 
     def _check_room(self, slot: DirectorySlot, held: list[DirectorySlot]) -> None:
         taken = self._taken(held)
-        if slot.page_count > self._ring_pages - len(taken):
+        if slot.page_count > self.first.ring_pages - len(taken):
             raise MemoryFullError(f"record {slot.record} needs {slot.page_count} pages, and fewer are free")
         if self._holds_slot_of(slot.record, held):
             raise MemoryFullError(f"the directory slot of record {slot.record} is still in use")
@@ -198,15 +200,11 @@ class MemoryImage:
         if self._holds_slot_of(self.next_record(), held):
             return 0
         taken, number = self._taken(held), self._begin(held)
-        for count in range(self._ring_pages):
+        for count in range(self.first.ring_pages):
             if number in taken:
                 return count
             number = self.first.page_after(number)
-        return self._ring_pages
-
-    @property
-    def _ring_pages(self) -> int:
-        return self.first.page_count - self.first.first_ring_page
+        return self.first.ring_pages
 
     def _taken(self, held: list[DirectorySlot]) -> set[int]:
         """Return the pages of memory that records stand on; damaged slots may name a page twice."""

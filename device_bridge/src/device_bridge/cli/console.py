@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from device_bridge.daemon.journal import Event, Level
+from device_bridge.moments import moment_text
 from device_bridge.printable import printable
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _shown(text: str) -> str:
 
 def _json_line(event: Event) -> str:
     line = {
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "time": moment_text(datetime.now(UTC), "milliseconds"),
         "level": event.level,
         "event": event.name,
         "message": event.message,

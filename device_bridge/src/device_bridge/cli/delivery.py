@@ -8,7 +8,6 @@ from device_bridge.api import Api, check_api_url
 from device_bridge.cli.arguments import Commands, add_api, add_command, add_dry_run, add_json, add_spool, seconds
 from device_bridge.cli.console import Output
 from device_bridge.cli.damaged_spool import saying_how_to_set_aside
-from device_bridge.cli.status import add_status
 from device_bridge.daemon.journal import Event, Level
 from device_bridge.daemon.wording import delivered_event, problem_event, sent_event
 from device_bridge.errors import ExitCode
@@ -16,7 +15,6 @@ from device_bridge.settings import Settings, resolve
 from device_bridge.spool import CaptureRow, CaptureState, Spool, SpoolLock, spool_exists
 from device_bridge.uploader import PushResult, Uploader, push_until_done
 
-__all__ = ["add_push", "add_status"]
 # The cloud looks at an object within seconds.
 _VERDICT_S = 60.0
 _WAITING = (CaptureState.SEALED, CaptureState.SENT)

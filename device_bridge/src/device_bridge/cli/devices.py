@@ -9,9 +9,10 @@ from device_bridge.cli.console import Output
 from device_bridge.cli.damaged_spool import saying_how_to_set_aside
 from device_bridge.daemon.wording import pull_warnings, read_event
 from device_bridge.device import LinkedSmartDot
+from device_bridge.directory import read_directory
 from device_bridge.errors import DisconnectedError, ExitCode, PortMissingError
 from device_bridge.reader import Progress as PullProgress
-from device_bridge.reader import PullResult, RecordReader, read_directory
+from device_bridge.reader import PullResult, RecordReader
 from device_bridge.settings import Settings, resolve
 from device_bridge.spool import CaptureState, Spool, SpoolLock, spool_exists
 from device_bridge.transport import find_places, open_transport

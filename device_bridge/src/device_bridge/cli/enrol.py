@@ -12,6 +12,7 @@ from pathlib import Path
 from device_bridge.api import Api, ApiError, check_api_url
 from device_bridge.cli.arguments import Commands, add_api, add_command, add_json
 from device_bridge.cli.console import Output
+from device_bridge.cli.streams import is_wanted
 from device_bridge.errors import ExitCode, UsageError
 from device_bridge.settings import (
     CONFIG,
@@ -96,9 +97,7 @@ def _ask_before_replacing(place: Path, *, force: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(f"there is a credential in {place} already; it was left as it is. Replace it with --force")
-    sys.stderr.write(f"There is a credential in {place} already. Replace it? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    if not is_wanted(f"There is a credential in {place} already. Replace it?"):
         raise UsageError(f"the credential in {place} was left as it is")
 
 

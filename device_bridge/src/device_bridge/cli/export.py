@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from device_bridge.cli.arguments import Commands, add_command, add_dry_run, add_json, add_spool, positive
 from device_bridge.cli.console import Output
-from device_bridge.cli.quarantine import opened_spool
+from device_bridge.cli.existing_spool import opened_spool
 from device_bridge.errors import ExitCode, UsageError
 from device_bridge.export.choice import FORMATS, Choice, Order
 from device_bridge.export.csv_layouts import LAYOUTS
@@ -134,13 +134,14 @@ class _Meter:
 
     def read(self, row: CaptureRow) -> Iterator[bytes]:
         """Give a capture's bytes."""
-        for chunk in self._spool.stream(row):
-            self._bars.advance(self._task, len(chunk))
-            yield chunk
+        return self._measured(self._spool.stream(row))
 
     def read_as_held(self, row: CaptureRow) -> Iterator[bytes]:
         """Give a capture's bytes, also when they are not those that were read."""
-        for chunk in self._spool.stream_as_held(row):
+        return self._measured(self._spool.stream_as_held(row))
+
+    def _measured(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
             self._bars.advance(self._task, len(chunk))
             yield chunk
 

@@ -1,14 +1,12 @@
 """`quarantine`: what the cloud would not take, why, and how it is sent again."""
 
 import argparse
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 from device_bridge.cli.arguments import Commands, Subcommands, add_command, add_json, add_spool, positive
 from device_bridge.cli.console import Output
-from device_bridge.cli.damaged_spool import saying_how_to_set_aside
-from device_bridge.errors import BridgeError, ExitCode, UsageError
+from device_bridge.cli.existing_spool import opened_spool
+from device_bridge.errors import ExitCode, UsageError
 from device_bridge.settings import resolve
 from device_bridge.spool import CaptureRow, CaptureState, Spool, spool_exists
 
@@ -41,24 +39,6 @@ def add_quarantine(commands: Commands) -> None:
 def _add_common(parser: argparse.ArgumentParser) -> None:
     add_spool(parser)
     add_json(parser)
-
-
-class NoSuchCaptureError(BridgeError):
-    """The spool holds no such capture."""
-
-
-@contextlib.contextmanager
-def opened_spool(path: Path) -> Iterator[Spool]:
-    """Give a spool that exists; a command that only reads makes none.
-
-    Raises:
-        NoSuchCaptureError: There is no such file, so there is no capture.
-        SpoolError: It cannot be used.
-    """
-    if not path.exists():
-        raise NoSuchCaptureError(f"there is no spool {path} yet, so no capture: pull first, or name another --spool")
-    with saying_how_to_set_aside(), contextlib.closing(Spool(path)) as spool:
-        yield spool
 
 
 def list_quarantined(chosen: argparse.Namespace, output: Output) -> ExitCode:

@@ -28,8 +28,8 @@ from device_bridge.daemon.journal import Event, Journal
 from device_bridge.daemon.shared import Shared
 from device_bridge.daemon.supervisor import Daemon
 from device_bridge.daemon.wording import delivered_event, pull_warnings, read_event
+from device_bridge.directory import read_directory
 from device_bridge.errors import BridgeError, ExitCode
-from device_bridge.reader import read_directory
 from device_bridge.settings import Settings, resolve
 from device_bridge.spool import CaptureState, Spool, SpoolCorruptError, SpoolLock, spool_exists
 from device_bridge.transport import find_places, open_transport
@@ -75,16 +75,6 @@ def run(chosen: argparse.Namespace, output: Output) -> ExitCode:
     """Pull and push until SIGTERM or Ctrl-C, or once."""
     settings = resolve(vars(chosen))
     output.log_format = settings.log_format
-    try:
-        return _run(settings, chosen, output)
-    except BridgeError as error:
-        if output.log_format == "text":
-            raise
-        output.error(str(error))
-        return error.exit_code
-
-
-def _run(settings: Settings, chosen: argparse.Namespace, output: Output) -> ExitCode:
     if chosen.dry_run:
         with saying_how_to_set_aside():
             return _show_what_would_be_done(settings, output)

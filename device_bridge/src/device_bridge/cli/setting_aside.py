@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from device_bridge.cli.console import Output
+from device_bridge.cli.streams import is_wanted
 from device_bridge.errors import ExitCode, UsageError
 from device_bridge.settings import Settings
 from device_bridge.spool import (
@@ -76,7 +77,8 @@ def _set_aside(path: Path, damage: list[str], output: Output) -> Path:
         "spool is made; what can be read of the old one is copied into it. Nothing is deleted, and records that "
         "are still on the devices are read again"
     )
-    _ask()
+    if sys.stdin.isatty() and not is_wanted("Go on?"):
+        raise UsageError("nothing was changed")
     return set_aside(path)
 
 
@@ -100,15 +102,6 @@ def _say_it_is_whole(path: Path, output: Output, *, as_json: bool) -> ExitCode:
     else:
         output.result(f"the spool {path} is whole: nothing was set aside")
     return ExitCode.FINE
-
-
-def _ask() -> None:
-    if not sys.stdin.isatty():
-        return
-    sys.stderr.write("Go on? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise UsageError("nothing was changed")
 
 
 def _report(path: Path, asides: list[Path], taken_over: list[Salvaged], output: Output, *, as_json: bool) -> ExitCode:

@@ -11,8 +11,6 @@ from device_bridge.emulator.flash import Flash
 from device_bridge.emulator.wire import Message, PacketSplitter, build, parse
 from smartdot import PAGE_SIZE_BYTES
 
-__all__ = ["TICK_HZ", "Firmware"]
-
 SUCCESS, UNKNOWN, PERMISSION = 0, 1, 2
 HELLO, READ, WRITE, COMMAND = 1, 2, 3, 4
 REPLY, EVENT = 0x80, 0xC0

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from heapq import merge
 from itertools import pairwise
 
+from device_bridge.emulator.device_state import TICK_HZ
 from smartdot import RecordHeader, RecordWriter, SampleType, Sensor, SensorKind
 
-TICK_HZ = 1_000_000
 _LARGEST_COUNT = 32_767
 _LARGEST_RATE_MILLIHERTZ = 2**32 - 1
 _LIGHT_FULL_SCALE_LX = 64_000.0

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from device_bridge.emulator.device_state import TICK_HZ
 from device_bridge.emulator.flash import Flash
+from device_bridge.emulator.physics.sensors import Rates
+from device_bridge.emulator.physics.shot import vary_shot
 from device_bridge.emulator.recording import Recording, write_record
 from device_bridge.emulator.recording_csv import read_recording
-from device_bridge.emulator.simulation import Rates, Simulation, simulate, vary_shot
+from device_bridge.emulator.simulation import Simulation, simulate
 from device_bridge.emulator.truth_file import TruthFile
 from device_bridge.errors import RecordingError
 from smartdot import FirstPage, FormatError, MemoryImage, Version, decode_capture

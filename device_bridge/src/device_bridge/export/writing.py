@@ -1,7 +1,7 @@
 """A capture written as an order says: which files it gives, and what each holds."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from device_bridge.export import csv_layouts, parquet
@@ -54,7 +54,7 @@ class Export:
 
     row: CaptureRow
     parts: tuple[Part, ...]
-    survey: Survey | None = field(default=None)
+    survey: Survey | None = None
     is_changed: bool = False
     warning: str = ""
 

@@ -4,12 +4,13 @@ import math
 from datetime import UTC
 from pathlib import Path
 
+from device_bridge.moments import moment_text, read_moment
 from device_bridge.spool.database import Connection
 from device_bridge.spool.disk import check_free_space
 from device_bridge.spool.errors import LowDiskError, SpoolError
 from device_bridge.spool.model import CaptureRow, DeviceRow
 from device_bridge.spool.reading import SpoolFile
-from device_bridge.spool.rows import now, read_count, read_row, read_time, time_text
+from device_bridge.spool.rows import now, read_count, read_row
 from smartdot.clocks import ClockNote
 
 _MOST_NOTES = 64
@@ -69,7 +70,7 @@ class DeviceVerbs(SpoolFile):
         return [
             DeviceRow(str(serial), str(place), seen, _percent(battery), read_count(errors), held)
             for serial, place, seen_at, battery, errors, held in rows
-            if (seen := read_time(seen_at)) is not None
+            if (seen := read_moment(seen_at)) is not None
         ]
 
     def note_clock(self, device: str, note: ClockNote) -> None:
@@ -130,7 +131,7 @@ def _read_note(
     ticks: object, tick_hz: object, power_up: object, monotonic_s: object, utc: object, round_trip_s: object
 ) -> ClockNote | None:
     """Return a note, None for one that rotted."""
-    moment = read_time(utc)
+    moment = read_moment(utc)
     is_ticks = isinstance(ticks, str) and ticks.isascii() and ticks.isdecimal()
     seconds = [value for value in (monotonic_s, round_trip_s) if isinstance(value, float) and math.isfinite(value)]
     if moment is None or not is_ticks or len(seconds) < 2 or read_count(tick_hz) == 0:  # noqa: PLR2004 - both
@@ -140,7 +141,7 @@ def _read_note(
 
 def _add_clock_note(db: Connection, device: str, note: ClockNote) -> None:
     group = (device, note.power_up, _host_boot(note))
-    clock = (str(note.device_ticks), note.tick_hz, note.host_monotonic_s, time_text(note.host_utc), note.round_trip_s)
+    clock = (str(note.device_ticks), note.tick_hz, note.host_monotonic_s, moment_text(note.host_utc), note.round_trip_s)
     db.execute(
         "INSERT INTO clock_notes (device, power_up, host_boot, device_ticks, tick_hz, host_monotonic_s, host_utc, "
         "round_trip_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -64,7 +64,7 @@ class ReadingVerbs(SpoolFile):
                 return _insert(db, new, 1)
             if _is_untouched(db, found, new):
                 return found
-            (last,) = db.execute(_LAST_GENERATION, (new.device, new.record)).fetchone()
+            (last,) = db.execute(LAST_GENERATION, (new.device, new.record)).fetchone()
             return _insert(db, new, read_count(last, found.generation) + 1)
 
     def check_room(self) -> None:
@@ -126,14 +126,14 @@ class ReadingVerbs(SpoolFile):
             row = _must_be_there(db, capture)
             if row.state is not CaptureState.READING:
                 return
+            if row.pages_read < row.page_count:
+                lacks = row.page_count - row.pages_read
+                raise SpoolError(f"capture {capture} lacks {lacks} pages and cannot be sealed")
             digest = hashlib.sha256()
-            size_bytes = pages = 0
+            size_bytes = 0
             for piece in byte_pieces(db, capture):
                 digest.update(piece)
                 size_bytes += len(piece)
-            (pages,) = db.execute("SELECT pages_read FROM captures WHERE id = ?", (capture,)).fetchone()
-            if pages < row.page_count:
-                raise SpoolError(f"capture {capture} lacks {row.page_count - pages} pages and cannot be sealed")
             db.execute(
                 "UPDATE captures SET state = 'sealed', sha256 = ?, size_bytes = ?, provenance = ?, sealed_at = ? "
                 "WHERE id = ?",
@@ -176,7 +176,7 @@ class ReadingVerbs(SpoolFile):
 
 _HELD = "SELECT number, problem IS NOT NULL FROM pages WHERE capture = ? AND number >= ? ORDER BY number LIMIT ?"
 _WHOLE = "SELECT data FROM pages WHERE capture = ? AND number = ? AND problem IS NULL"
-_LAST_GENERATION = "SELECT max(generation) FROM captures WHERE device = ? AND record = ?"
+LAST_GENERATION = "SELECT max(generation) FROM captures WHERE device = ? AND record = ?"
 _DAMAGED = "SELECT number FROM pages INDEXED BY damaged_pages WHERE capture = ? AND problem IS NOT NULL"
 
 

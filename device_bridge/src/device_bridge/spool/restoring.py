@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from device_bridge.errors import BridgeError
+from device_bridge.moments import read_moment
 from device_bridge.spool.database import Connection, is_misfit
 from device_bridge.spool.errors import SpoolError
 from device_bridge.spool.model import CaptureState, SpooledPage
-from device_bridge.spool.reading import BATCH_PAGES, SpoolFile, after
-from device_bridge.spool.rows import read_bytes, read_count, read_hash, read_json, read_state, read_time
+from device_bridge.spool.reading import BATCH_PAGES, LAST_GENERATION, SpoolFile, after
+from device_bridge.spool.rows import TIMES, read_bytes, read_count, read_hash, read_json, read_state
 from smartdot import FormatError, read_page
 
 # What a capture of version 1 has no column for.
@@ -30,10 +31,8 @@ _AFTER_PAGES = (
     *("sealed_at", "sent_at", "delivered_at", "erased_at"),
 )
 _SAME = "SELECT 1 FROM captures WHERE device = ? AND record = ? AND sha256 = ?"
-_LAST_GENERATION = "SELECT max(generation) FROM captures WHERE device = ? AND record = ?"
 _COUNT_PAGES = "UPDATE captures SET pages_read = (SELECT count(*) FROM pages WHERE capture = id) WHERE id = ?"
 _TEXTS = ("cloud_state", "last_problem")
-_TIMES = ("began_at", "last_read_at", "sealed_at", "sent_at", "delivered_at", "erased_at")
 
 
 class SpoolRowError(BridgeError):
@@ -85,7 +84,7 @@ def _usable(row: dict[str, Any]) -> dict[str, Any]:
         # Nothing tells any more that the cloud has these bytes.
         state = CaptureState.SEALED
     row |= {name: row.get(name) if isinstance(row.get(name), str) else None for name in _TEXTS}
-    row |= {name: row.get(name) if read_time(row.get(name)) else None for name in _TIMES}
+    row |= {name: row.get(name) if read_moment(row.get(name)) else None for name in TIMES}
     return row | {
         "state": state or CaptureState.SEALED,
         "sha256": sha256,
@@ -128,7 +127,7 @@ def _find_place(db: Connection, row: dict[str, Any]) -> tuple[int | None, bool]:
     if is_there or row["sha256"] is None:
         return None, True
     # Its place was taken by what was read meanwhile, or its number rotted: it is kept beside that one.
-    (last,) = db.execute(_LAST_GENERATION, (row["device"], row["record"])).fetchone()
+    (last,) = db.execute(LAST_GENERATION, (row["device"], row["record"])).fetchone()
     return _insert(db, {name: row.get(name) for name in _BEFORE_PAGES} | {"generation": last + 1}), False
 
 

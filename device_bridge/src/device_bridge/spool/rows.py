@@ -5,17 +5,17 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from device_bridge.moments import moment_text, read_moment
 from device_bridge.printable import printable
 from device_bridge.spool.database import Connection, is_malformed
 from device_bridge.spool.model import CaptureRow, CaptureState
 
 _MOST_DAMAGED_NAMED = 1000
+TIMES = ("began_at", "last_read_at", "sealed_at", "sent_at", "delivered_at", "erased_at")
 _COLUMNS = (
     *("device", "record", "state", "pages_read", "page_count", "sha256", "size_bytes", "provenance", "cloud_state"),
-    *("attempts", "last_problem", "generation", "is_rotten", "began_at", "last_read_at", "sealed_at", "sent_at"),
-    *("delivered_at", "erased_at"),
+    *("attempts", "last_problem", "generation", "is_rotten", *TIMES),
 )
-_TIMES = ("began_at", "last_read_at", "sealed_at", "sent_at", "delivered_at", "erased_at")
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM captures WHERE id = ?"  # noqa: S608 - constants
 _SHA256 = re.compile("[0-9a-f]{64}")
 _LARGEST_COUNT = 2**31
@@ -23,21 +23,7 @@ _LARGEST_COUNT = 2**31
 
 def now() -> str:
     """Return this moment as the spool writes it."""
-    return time_text(datetime.now(UTC))
-
-
-def time_text(moment: datetime) -> str:
-    """Return a moment as the spool writes it: UTC, RFC 3339, with microseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def read_time(value: object) -> datetime | None:
-    """Return a moment that the spool wrote, None for what is none."""
-    try:
-        moment = datetime.fromisoformat(value if isinstance(value, str) else "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else None
+    return moment_text(datetime.now(UTC))
 
 
 def read_json(value: object) -> dict[str, object] | None:
@@ -121,7 +107,7 @@ def _row(db: Connection, number: int, found: dict[str, Any]) -> CaptureRow:
         damaged_count=damaged_count,
         wants_reread=bool(unusable) or (found["is_rotten"] == 1 and state is CaptureState.QUARANTINED),
         is_unusable=bool(unusable),
-        **{name: read_time(found[name]) for name in _TIMES},
+        **{name: read_moment(found[name]) for name in TIMES},
     )
 
 

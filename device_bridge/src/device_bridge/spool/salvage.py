@@ -14,12 +14,12 @@ from device_bridge.spool.database import READ_ERRORS, Connection, open_to_salvag
 from device_bridge.spool.errors import SpoolCorruptError, SpoolError
 from device_bridge.spool.files import spool_bytes
 from device_bridge.spool.model import SpooledPage
+from device_bridge.spool.reading import BATCH_PAGES
 from device_bridge.spool.restoring import SpoolRowError
 from device_bridge.spool.rows import read_count
 from device_bridge.spool.store import Spool
 from smartdot import PAGE_SIZE_BYTES
 
-_BATCH_PAGES = 256
 # How far numbers are looked through in a file that cannot say which is its last.
 _MOST_CAPTURES = 100_000
 
@@ -166,8 +166,8 @@ def _pages(old: Connection, row: dict[str, Any], most_pages: int) -> Iterator[Sp
     """Give the pages that can be read: in batches, and one by one where a batch cannot."""
     capture = row["id"]
     page_count = min(max(read_count(row["page_count"]), _end(old, capture)), most_pages)
-    for begin in range(0, page_count, _BATCH_PAGES):
-        end = min(begin + _BATCH_PAGES, page_count)
+    for begin in range(0, page_count, BATCH_PAGES):
+        end = min(begin + BATCH_PAGES, page_count)
         rows = _read(old, capture, begin, end)
         if rows is None:
             singles = (_read(old, capture, number, number + 1) for number in range(begin, end))
