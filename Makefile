@@ -50,7 +50,7 @@ serve: $(READY) ## a local cloud that stays up: PORT, HOST, STATE=folder, TLS=1,
 	@exec $(V)/python -m local_cloud serve --host "$$HOST" --port "$$PORT" $${STATE:+--state "$$STATE"}
 
 test: $(READY) ## all tests but the long ones
-	@$(V)/python -m pytest -q -m "not long"
+	@$(V)/python -m pytest -q -n auto --dist loadgroup -m "not long"
 
 # Node for the tests that need it: the machine's own, or else one from PyPI; then the packages of tests/node.
 NODE_READY := tests/node/node_modules/.ready

@@ -4,28 +4,24 @@ The device, the cloud and the bridge are three processes. The device holds one r
 that there is; the bridge reads it over TCP with its own reader into its own spool, and sends it by ticket.
 """
 
-import contextlib
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
+from bench.full_device import started, write_memory
 from bench.measure import progress
 from bench.report import Figure, Options, Result
-from smartdot import PAGE_SIZE_BYTES, DirectorySlot, FirstPage, PageKind, Version
-from smartdot.layout import pack_first, pack_slot
-from smartdot.page import build_page
+from smartdot import PAGE_SIZE_BYTES
 
 _SMALL_MIB, _LARGE_MIB = 16, 64
 _AT_MOST_MIB = 100.0
 _AT_MOST_RATIO = 1.1
-_DIRECTORY_PAGES = 1
 
 # The bridge's own parts as `run` puts them together, in a process of their own, so that nothing else is counted.
 _BRIDGE = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
 from device_bridge.api import Api
 from device_bridge.device import LinkedSmartDot
@@ -34,7 +30,9 @@ from device_bridge.spool import Spool
 from device_bridge.transport import open_transport
 from device_bridge.uploader import Uploader, push_until_done
 def peak_mib():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not ru_maxrss, which a process takes over from the one that started it.
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 place, url, path = sys.argv[1:]
 facts = {"start_mib": peak_mib()}
 spool = Spool(Path(path), min_free_bytes=0)
@@ -68,37 +66,13 @@ def run(options: Options) -> Result:
 def _measure(size_mib: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="bench-memory-") as folder:
         image = Path(folder) / "device.mem"
-        capture_bytes = _write_image(image, size_mib * 2**20 // PAGE_SIZE_BYTES)
+        # The first page and the directory stand beside the record.
+        capture_bytes = write_memory(image, size_mib * 2**20 // PAGE_SIZE_BYTES - 2)
         emulator = ["device_bridge", "emulate", "--tcp", "127.0.0.1:0", "--memory", str(image)]
-        with _started(*emulator) as device, _started("bench.stand_in_cloud") as cloud:
-            place, url = device.split()[-1], cloud.strip()
+        with started(*emulator) as place, started("bench.stand_in_cloud") as url:
             progress(f"bridge_memory: {size_mib} MiB from {place}")
             command = [sys.executable, "-c", _BRIDGE, place, url, str(Path(folder) / "spool.db")]
             facts: dict[str, float] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     if facts["delivered_bytes"] != capture_bytes:
         raise RuntimeError(f"{capture_bytes} bytes were on the device: {facts}")
     return facts
-
-
-@contextlib.contextmanager
-def _started(module: str, *arguments: str) -> Iterator[str]:
-    """Start a module, and give its first line once it is ready."""
-    command = [sys.executable, "-m", module, *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process.stdout.readline() if process.stdout else ""
-        finally:
-            process.kill()
-
-
-def _write_image(path: Path, pages: int) -> int:
-    """Write a device's memory that one record fills; return the size of its capture in bytes."""
-    first = FirstPage("BENCH-1", Version(1, 0, 0), Version(1, 0, 0), pages, _DIRECTORY_PAGES)
-    count = pages - 1 - _DIRECTORY_PAGES
-    slot = pack_slot(DirectorySlot(1, 1 + _DIRECTORY_PAGES, count), _DIRECTORY_PAGES)
-    with path.open("wb") as file:
-        file.write(pack_first(first) + slot)
-        for number in range(count):
-            kind = PageKind.HEADER if number == 0 else PageKind.END if number == count - 1 else PageKind.DATA
-            file.write(build_page(kind, 1, number, number.to_bytes(4, "little") * 60))
-    return (count + 1) * PAGE_SIZE_BYTES

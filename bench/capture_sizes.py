@@ -12,20 +12,18 @@ from typing import Any
 
 from msgspec import to_builtins
 
+from bench.full_device import capture_of
 from bench.postgres import Connection
 from bench.report import Figure
 from chalicelib.captures.items import CaptureItem
 from chalicelib.metrics.computation import compute
 from chalicelib.metrics.items import MetricsItem
 from smartdot import (
-    FirstPage,
-    MemoryImage,
     RecordHeader,
     RecordWriter,
     SampleType,
     Sensor,
     SensorKind,
-    Version,
     decode_capture,
 )
 
@@ -75,10 +73,7 @@ def _example(name: str, lasts_s: float, rates_hz: dict[SensorKind, float], jitte
     writer = RecordWriter(RecordHeader(1, 0, TICK_HZ, sensors))
     for ticks, place in samples:
         writer.add(place, ticks, (chance.randint(-999, 999), chance.randint(-999, 999), chance.randint(-999, 999)))
-    pages = writer.finish()
-    memory = MemoryImage.blank(FirstPage("BENCH", Version(1, 0, 0), Version(1, 0, 0), len(pages) + 2, 1))
-    memory.store_record(pages)
-    return Example(name, memory.capture(1), len(samples))
+    return Example(name, capture_of(writer.finish()), len(samples))
 
 
 def size_figures(conninfo: str | None) -> list[Figure]:

@@ -16,18 +16,16 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.full_device import capture_of
 from bench.measure import Batch, interleave, progress, ratio, ratio_quartiles
 from bench.report import Figure, Options, Result
 from smartdot import (
     PAGE_SIZE_BYTES,
-    FirstPage,
-    MemoryImage,
     RecordHeader,
     RecordWriter,
     SampleType,
     Sensor,
     SensorKind,
-    Version,
     decode_capture,
 )
 from smartdot.columns import SensorColumns, decode_columns, read_columns, sensor_columns
@@ -66,10 +64,7 @@ def _capture(samples: int, jitter_ticks: int) -> bytes:
     writer = RecordWriter(RecordHeader(1, 0, TICK_HZ, (_ACCEL,), 1))
     for index, (x, y, z) in enumerate(counts):
         writer.add(0, PERIOD_TICKS * index + chance.randint(0, jitter_ticks), (x, y, z))
-    pages = writer.finish()
-    memory = MemoryImage.blank(FirstPage("BENCH", Version(1, 0, 0), Version(1, 0, 0), len(pages) + 2, 1))
-    memory.store_record(pages)
-    return memory.capture(1)
+    return capture_of(writer.finish())
 
 
 def _batches(data: bytes) -> dict[str, Batch]:

@@ -13,18 +13,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from bench.environment import ROOT, bench_python
+from bench.full_device import started, write_memory
 from bench.measure import progress, ratio, ratio_quartiles
 from bench.report import Figure, Options, Result
 from device_bridge.device import LinkedSmartDot
 from device_bridge.reader import RecordReader
 from device_bridge.spool import Spool
-from smartdot import PAGE_SIZE_BYTES, DirectorySlot, FirstPage, PageKind, Version, build_page
-from smartdot.layout import pack_first, pack_slot
+from smartdot import PAGE_SIZE_BYTES
 
 BAUD = 921_600
 _PAGE_ON_WIRE_BYTES = 276
@@ -32,7 +31,6 @@ _PAGE_ON_WIRE_BYTES = 276
 _AT_MOST_LINE = 1 / 0.95
 _WANTED_BYTES_PER_S = 3e6
 _AT_MOST_FLOOR = 2.0
-_RING_BEGIN = 2
 
 
 def run(options: Options) -> Result:
@@ -97,9 +95,11 @@ def _pull_seconds_per_page(pages: int, baud: int | None) -> float:
     progress(f"link: {pages:,} pages, {'unlimited' if baud is None else f'{baud:,} baud'}")
     with tempfile.TemporaryDirectory(prefix="bench-link-") as folder:
         memory = Path(folder) / "device.mem"
-        _write_memory(memory, pages)
+        write_memory(memory, pages)
         spool = Spool(Path(folder) / "spool.db", min_free_bytes=0)
-        with _emulated(memory, baud) as place, contextlib.closing(spool):
+        speed = [] if baud is None else ["--baud", str(baud)]
+        emulator = started("device_bridge", "emulate", "--memory", str(memory), *speed)
+        with emulator as place, contextlib.closing(spool):
             return _time_pull(place, spool, pages) / pages
 
 
@@ -115,25 +115,3 @@ def _time_pull(place: str, spool: Spool, pages: int) -> float:
     if [row.pages_read for row in result.sealed] != [pages]:
         raise RuntimeError(f"{pages} pages were on the device, and the spool got {result}")
     return took_s
-
-
-@contextlib.contextmanager
-def _emulated(memory: Path, baud: int | None) -> Iterator[str]:
-    speed = [] if baud is None else ["--baud", str(baud)]
-    command = [sys.executable, "-m", "device_bridge", "emulate", "--memory", str(memory), *speed]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        try:
-            yield (process.stdout.readline() if process.stdout else "").split()[-1]
-        finally:
-            process.terminate()
-
-
-def _write_memory(path: Path, pages: int) -> None:
-    """Write a memory with one record of so many pages; what is in them is nothing to the link."""
-    first = FirstPage("BENCH-1", Version(1, 0, 0), Version(1, 0, 0), _RING_BEGIN + pages, 1)
-    with path.open("wb") as memory:
-        memory.write(pack_first(first))
-        memory.write(pack_slot(DirectorySlot(1, _RING_BEGIN, pages), 1))
-        for number in range(pages):
-            kind = PageKind.HEADER if number == 0 else PageKind.END if number == pages - 1 else PageKind.DATA
-            memory.write(build_page(kind, 1, number, os.urandom(240)))

@@ -10,7 +10,7 @@ doc: |
 
   Kaitai Struct computes no checksum: compare `page.crc` with the CRC-32 (ISO-HDLC) of `page.covered` before a page's body
   is believed. Bodies are instances, read when they are asked for, so a damaged page disturbs no other.
-  A memory image has `first.page_count` pages; a capture always has fewer.
+  A memory image has `first.page_count` pages; a capture as a device gives it has fewer.
 doc-ref: FORMAT.md
 seq:
   - id: first_page

@@ -1,6 +1,7 @@
 """What all tests share: a local cloud, its API, users, and a capture that is new."""
 
 import os
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -20,14 +21,23 @@ for figure in (
 ):
     os.environ[figure] = "0"
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in a shell's background: the programs under test would inherit that, and no Ctrl-C would reach them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+_WITH_A_CLOUD = {"local_cloud", "chalicelib", "phone_client", "access", "contract"}
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests that start emulated clouds of their own run first, then those that list a bucket at each step.
+    """Let the tests that start emulated clouds of their own run first, and all that need one in the same process.
 
     A process holds one emulated AWS at a time, and the shared one below stays up from its first use to the end. moto
     goes through everything in a bucket to list a part of it, which takes ten times as long in one that is full.
     """
     items.sort(key=lambda item: ("local_cloud" not in item.path.parts, item.path.stem != "test_failures_of_erasure"))
+    for item in items:
+        if _WITH_A_CLOUD & set(item.path.parts) or "cloud" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("cloud"))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from device_bridge.emulator.flash import Flash
 from device_bridge.emulator.pty_device import PtyDevice
 from device_bridge.emulator.source import Source, make_flash
 from smartdot import MemoryImage
+from smartdot.layout import pack_first
 from tests.recordings import recording
 
 from .bridge_api_server import BridgeApiServer, BridgeReply
@@ -75,13 +76,16 @@ def start_emulator() -> Iterator[StartEmulator]:
 
 
 @functools.cache
-def _simulated_memory(records: int) -> bytes:
-    return bytes(make_flash(Source(serial="TEST-1", records=records)).image.data)
+def _simulated_memory(records: int, seed: int) -> bytes:
+    return bytes(make_flash(Source(serial="TEST-1", records=records, seed=seed)).image.data)
 
 
-def simulated_flash(records: int = 2) -> Flash:
-    """Return a memory of TEST-1 with simulated shots, which are simulated only once for all tests."""
-    return Flash(MemoryImage(bytearray(_simulated_memory(records))))
+def simulated_flash(records: int = 2, *, serial: str = "TEST-1", seed: int = 1) -> Flash:
+    """Return a device's memory with simulated shots, which are simulated only once for all tests."""
+    image = MemoryImage(bytearray(_simulated_memory(records, seed)))
+    # Nothing but the first page names the device.
+    image.write_page(0, pack_first(replace(image.first, serial=serial)))
+    return Flash(MemoryImage(image.data))
 
 
 class ServedFlash:

@@ -91,3 +91,9 @@ def keep(spool: Path, *captures: bytes, serial: str = "SD-1", first_record: int 
             opened.add_pages(row.id, spooled)
             opened.seal(row.id, {"bridge": "test"})
         return opened.captures()
+
+
+def rows_in(path: Path) -> list[CaptureRow]:
+    """Return the captures of a spool, which is closed again."""
+    with contextlib.closing(Spool(path)) as spool:
+        return spool.captures()

@@ -100,7 +100,7 @@ def test_a_folder_that_may_not_be_looked_into(
 
 def test_ctrl_c_in_a_pull(serve_flash: ServeFlash, tmp_path: Path) -> None:
     """Ctrl-C while a device is read ends with 130 and one line, and what was read is kept for the next pull."""
-    served = serve_flash(small_flash(), baud=60_000)
+    served = serve_flash(small_flash(), baud=20_000)
     spool = tmp_path / "spool.db"
     command = [*COMMAND, "pull", "--port", served.path, "--spool", str(spool)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

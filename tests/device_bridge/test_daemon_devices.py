@@ -1,21 +1,27 @@
 import itertools
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from device_bridge.daemon.reading import ReadingLoop
+from device_bridge.daemon.reports import MOST_REPORTS
+from device_bridge.device import LinkedSmartDot
 from device_bridge.emulator.firmware import Firmware
-from device_bridge.emulator.source import Source, make_flash
-from device_bridge.spool import CaptureState, Spool
+from device_bridge.reader import RecordReader
+from device_bridge.spool import CaptureState, LowDiskError, Spool
 from device_bridge.transport import Transport, open_transport
 
-from .conftest import ServedFlash, ServeFlash, StartEmulator
-from .running_daemon import FIRST_CREDENTIAL, Cloud, make_settings, running, wait_until
+from .conftest import ServedFlash, ServeFlash, StartEmulator, simulated_flash
+from .running_daemon import FIRST_CREDENTIAL, Cloud, make_settings, make_shared, running, wait_until
+
+if TYPE_CHECKING:
+    from device_bridge.daemon.journal import Event
 
 
 @pytest.fixture
@@ -46,7 +52,7 @@ def captures_of(*devices: ServedFlash) -> list[bytes]:
 
 def serve(serve_flash: ServeFlash, serial: str, records: int = 1, **options: Any) -> ServedFlash:
     """Serve a device with simulated shots."""
-    return serve_flash(make_flash(Source(serial=serial, records=records)), **options)
+    return serve_flash(simulated_flash(records, serial=serial), **options)
 
 
 def test_several_devices_are_read_at_once_and_none_holds_up_another(
@@ -84,6 +90,9 @@ def test_a_device_plugged_in_later_is_found_and_one_that_comes_back_is_the_same(
         link.unlink()
         first.unplug()
         daemon.wait_for("device-away")
+        # The port that is missing meanwhile is no second thing to say.
+        wait_until(lambda: all(pulse.name != f"reading {link}" for pulse in daemon.shared.pulses.all()))
+        assert len(daemon.said("device-away")) == 1
         second = serve(serve_flash, "SD-1", 2)
         link.symlink_to(second.path)
         wait_until(lambda: len(cloud.stored) == 2)
@@ -177,8 +186,11 @@ def test_what_a_device_reports_of_itself_is_told(serve_flash: ServeFlash, cloud:
     assert {(event.level, event.facts["device"]) for event in told} == {("warning", "SD-1")}
 
 
-def test_the_clocks_are_noted_again_and_again(serve_flash: ServeFlash, cloud: Cloud, tmp_path: Path) -> None:
-    """Every look at a device notes its clock beside the host's, and that it was seen, so that drift can be told."""
+def test_the_clocks_are_noted_again_and_again(
+    serve_flash: ServeFlash, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once in a while a device's clock is noted beside the host's, and that it was seen, so that drift can be told."""
+    monkeypatch.setattr("device_bridge.reader.NOTE_EVERY_S", 0.1)
     device = serve(serve_flash, "SD-1", 1)
     settings = make_settings(tmp_path, api=cloud.url, ports=[device.path])
     with running(settings), closing(Spool(settings.spool)) as spool:
@@ -215,6 +227,52 @@ def test_low_disk_stops_reading_and_nothing_else(
         daemon.wait_for("disk-has-room")
         wait_until(lambda: len(cloud.stored) == 2)
         assert len(daemon.said("disk-low")) == 1
+
+
+def test_a_stop_tells_nothing_of_the_disk(tmp_path: Path, serve_flash: ServeFlash, cloud: Cloud) -> None:
+    """A look that was cut short by the stop does not say that a disk which is still low has room again."""
+    device = serve(serve_flash, "SD-1", 1)
+    events: list[Event] = []
+    shared = make_shared(make_settings(tmp_path, api=cloud.url, ports=[device.path]), events)
+    loop = ReadingLoop(device.path, shared, is_fixed=True)
+    loop._note_low_disk(LowDiskError("full"))
+    linked = LinkedSmartDot()
+    linked.open(device.path)
+    with closing(Spool(tmp_path / "spool.db", 0)) as spool:
+        loop._pull(RecordReader(linked, spool, should_stop=lambda: True))
+        assert [event.name for event in events] == ["disk-low"]
+        loop._pull(RecordReader(linked, spool))
+    linked.close()
+    assert [event.name for event in events] == ["disk-low", "disk-has-room"]
+
+
+class RestlessFirmware(Firmware):
+    """Reports something with each answer, and notes when it was asked how it is."""
+
+    asked_at_s: ClassVar[list[float]] = []
+
+    def receive(self, data: bytes) -> list[bytes]:
+        """Answer, and report."""
+        replies = super().receive(data)
+        return [self.event("record ready 1"), self.event("something"), *replies] if replies else []
+
+    def _status(self) -> str:
+        self.asked_at_s.append(time.monotonic())
+        return super()._status()
+
+
+def test_a_device_that_never_stops_reporting_is_looked_at_now_and_then(
+    serve_flash: ServeFlash, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two looks at it there is a pause, however much it reports; and what it reports does not fill the log."""
+    monkeypatch.setattr("device_bridge.daemon.reading._SHORTEST_GAP_S", 0.1)
+    RestlessFirmware.asked_at_s.clear()
+    device = serve(serve_flash, "SD-1", 1, firmware=RestlessFirmware)
+    with running(make_settings(tmp_path, api=cloud.url, ports=[device.path], poll_s=1000)) as daemon:
+        wait_until(lambda: len(RestlessFirmware.asked_at_s) >= 4)
+        assert len(daemon.said("device-reports")) <= MOST_REPORTS
+    times_s = RestlessFirmware.asked_at_s
+    assert min(after - before for before, after in itertools.pairwise(times_s)) >= 0.1
 
 
 def test_a_stop_waits_for_no_device(serve_flash: ServeFlash, cloud: Cloud, tmp_path: Path) -> None:

@@ -8,16 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_bridge.cli import main
-from device_bridge.daemon.erasing import RETRY_REFUSED_S, Eraser, _compared_numbers
+from device_bridge.daemon.erasing import _DATA_PAGES_COMPARED, RETRY_REFUSED_S, Eraser
 from device_bridge.daemon.journal import Event, Journal
 from device_bridge.device import LinkedSmartDot
 from device_bridge.emulator.firmware import Firmware
-from device_bridge.emulator.source import Source, make_flash
 from device_bridge.reader import RecordReader
+from device_bridge.same_record import compared_numbers
 from device_bridge.spool import CaptureState, Spool
-from smartdot import PageKind
 
-from .conftest import ServedFlash, ServeFlash
+from .conftest import ServedFlash, ServeFlash, simulated_flash
 from .running_daemon import FIRST_CREDENTIAL, Cloud, make_settings, running, wait_until
 
 
@@ -72,10 +71,17 @@ def wait_for_look(spool: Spool) -> None:
 
 @pytest.mark.parametrize(("is_asked_for", "state"), [(True, "verified"), (False, "verified"), (True, "damaged")])
 def test_only_verified_records_are_erased_and_only_on_request(
-    serve_flash: ServeFlash, cloud: Cloud, tmp_path: Path, *, is_asked_for: bool, state: str
+    serve_flash: ServeFlash,
+    cloud: Cloud,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_asked_for: bool,
+    state: str,
 ) -> None:
     """With --erase-verified what the cloud verified leaves the device; without it, or damaged, everything stays."""
-    device = serve_flash(make_flash(Source(serial="SD-1", records=2)))
+    monkeypatch.setattr("device_bridge.reader.NOTE_EVERY_S", 0.0)
+    device = serve_flash(simulated_flash(2, serial="SD-1"))
     cloud.state = state
     settings = make_settings(tmp_path, api=cloud.url, ports=[device.path], erase_verified=is_asked_for)
     with running(settings) as daemon, closing(Spool(settings.spool)) as spool:
@@ -94,10 +100,13 @@ def test_only_verified_records_are_erased_and_only_on_request(
 
 def test_once_erases_too_where_it_was_asked_for(serve_flash: ServeFlash, cloud: Cloud, tmp_path: Path) -> None:
     """`run --once --erase-verified` reads, sends and then erases; what the cloud finds damaged stays."""
-    device = serve_flash(make_flash(Source(serial="SD-1", records=2)))
+    device = serve_flash(simulated_flash(2, serial="SD-1"))
     arguments = ["run", "--once", "--api", cloud.url, "--port", device.path, "--spool", str(tmp_path / "spool.db")]
     arguments += ["--credential-file", str(tmp_path / "credential"), "--min-free-mib", "0"]
     assert main(arguments) == 0
+    # A bridge that runs now and then is no silent one: it tells at its end what it left.
+    (heard,) = cloud.heartbeats
+    assert (heard["captures_waiting"], heard["device"]["serial"]) == (0, "SD-1")
     assert records_on(device) == [1, 2]
     assert main([*arguments, "--erase-verified"]) == 0
     assert records_on(device) == []
@@ -105,8 +114,8 @@ def test_once_erases_too_where_it_was_asked_for(serve_flash: ServeFlash, cloud: 
 
 def test_another_record_of_the_same_number_is_left_alone(serve_flash: ServeFlash, spool: Spool) -> None:
     """When the device's memory was replaced, a delivered record's number stands for another shot: it stays."""
-    before = serve_flash(make_flash(Source(serial="SD-1", records=1, seed=1)))
-    after = serve_flash(make_flash(Source(serial="SD-1", records=1, seed=2)))
+    before = serve_flash(simulated_flash(1, serial="SD-1", seed=1))
+    after = serve_flash(simulated_flash(1, serial="SD-1", seed=2))
     device = LinkedSmartDot()
     device.open(before.path)
     pull_and_deliver(device, spool)
@@ -124,13 +133,13 @@ def test_another_record_of_the_same_number_is_left_alone(serve_flash: ServeFlash
 @pytest.mark.parametrize("place", [0, 1, 100, -1])
 def test_a_record_that_differs_in_one_page_is_left_alone(serve_flash: ServeFlash, spool: Spool, place: int) -> None:
     """The same number and length with another header, end or samples is another shot: it stays."""
-    served = serve_flash(make_flash(Source(serial="SD-1", records=1)))
+    served = serve_flash(simulated_flash(1, serial="SD-1"))
     device = LinkedSmartDot()
     device.open(served.path)
     pull_and_deliver(device, spool)
     image = served.flash.image
     numbers = image.slots()[0].pages(image.first)
-    compared = list(_compared_numbers(len(numbers)))
+    compared = compared_numbers(len(numbers), _DATA_PAGES_COMPARED)
     number = numbers[compared[len(compared) // 2] if place == 100 else place]
     page = bytearray(image.page(number))
     page[-1] ^= 1
@@ -146,16 +155,29 @@ def test_a_record_that_differs_in_one_page_is_left_alone(serve_flash: ServeFlash
 @given(st.integers(2, 2**18))
 def test_which_pages_are_compared_before_an_erasure(page_count: int) -> None:
     """Of a record of any length its header and end are, and up to six data pages from its first data page on."""
-    numbers = _compared_numbers(page_count)
-    assert (numbers[0], numbers[page_count - 1]) == (PageKind.HEADER, PageKind.END)
-    data = [number for number, kind in numbers.items() if kind is PageKind.DATA]
-    assert all(0 < number < page_count - 1 for number in data)
-    assert len(data) == min(6, page_count - 2)
+    numbers = compared_numbers(page_count, _DATA_PAGES_COMPARED)
+    assert (numbers[0], numbers[-1]) == (0, page_count - 1)
+    assert (len(numbers), len(set(numbers))) == (min(8, page_count),) * 2
+    assert page_count == 2 or numbers[1] == 1
+
+
+def test_a_page_that_the_device_cannot_read_any_more_keeps_its_record(serve_flash: ServeFlash, spool: Spool) -> None:
+    """When one of the compared pages has rotted on the device, nobody can tell that it is the same record: it stays."""
+    served = serve_flash(simulated_flash(1, serial="SD-1"))
+    device = LinkedSmartDot()
+    device.open(served.path)
+    pull_and_deliver(device, spool)
+    image = served.flash.image
+    last = image.slots()[0].pages(image.first)[-1]
+    image.write_page(last, bytes(image.page(last)[:-1]) + b"\x55")
+    erase(device, spool, [])
+    assert records_on(served) == [1]
+    device.close()
 
 
 def test_what_rotted_in_the_spool_is_not_erased_on_the_device(serve_flash: ServeFlash, spool: Spool) -> None:
     """When the spool's copy is no longer what was delivered, the device keeps its own, and the reason is told."""
-    served = serve_flash(make_flash(Source(serial="SD-1", records=1)))
+    served = serve_flash(simulated_flash(1, serial="SD-1"))
     device = LinkedSmartDot()
     device.open(served.path)
     pull_and_deliver(device, spool)
@@ -169,7 +191,7 @@ def test_what_rotted_in_the_spool_is_not_erased_on_the_device(serve_flash: Serve
 
 def test_a_header_that_differs_in_length_alone_is_another_record(serve_flash: ServeFlash, spool: Spool) -> None:
     """A slot that names another number of pages is another record, without a look at its header."""
-    served = serve_flash(make_flash(Source(serial="SD-1", records=1)))
+    served = serve_flash(simulated_flash(1, serial="SD-1"))
     device = LinkedSmartDot()
     device.open(served.path)
     pull_and_deliver(device, spool)
@@ -184,7 +206,7 @@ def test_a_header_that_differs_in_length_alone_is_another_record(serve_flash: Se
 
 def test_a_refusal_is_told_once_and_tried_again_much_later(serve_flash: ServeFlash, spool: Spool) -> None:
     """A device that does not erase keeps its record, which is noted nowhere as erased, and is asked again later."""
-    served = serve_flash(make_flash(Source(serial="SD-1", records=1)), firmware=StubbornFirmware)
+    served = serve_flash(simulated_flash(1, serial="SD-1"), firmware=StubbornFirmware)
     device = LinkedSmartDot()
     device.open(served.path)
     pull_and_deliver(device, spool)
@@ -206,7 +228,7 @@ def test_a_refusal_is_told_once_and_tried_again_much_later(serve_flash: ServeFla
 
 def test_an_erasure_whose_answer_was_lost_is_noted_at_the_next_look(serve_flash: ServeFlash, spool: Spool) -> None:
     """A record that the device no longer names was erased; while a slot is damaged nobody can know, and it waits."""
-    served = serve_flash(make_flash(Source(serial="SD-1", records=2)))
+    served = serve_flash(simulated_flash(2, serial="SD-1"))
     device = LinkedSmartDot()
     device.open(served.path)
     pull_and_deliver(device, spool)

@@ -5,17 +5,19 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from device_bridge.cli.console import Output
 from device_bridge.daemon.claims import DeviceClaims
+from device_bridge.daemon.event_queue import EventQueue
 from device_bridge.daemon.journal import Event, Journal, Level
 from device_bridge.daemon.notify import Notifier
 from device_bridge.daemon.pulse import Pulse, Pulses
-from device_bridge.daemon.spool_watch import SpoolWatch
-from device_bridge.spool import SpoolGoneError
+from device_bridge.daemon.reports import MOST_REPORTS, PERIOD_S, Reports
+from device_bridge.spool import SpoolGoneError, SpoolWatch
 
 
 def test_lasting_trouble_is_said_once_and_again_after_it_was_over() -> None:
@@ -66,6 +68,67 @@ def test_json_lines_have_a_time_a_level_an_event_and_its_facts() -> None:
     assert read == {"level": "info", "event": "record-read", "message": "é is read", "device": "SD-1", "record": 7}
     assert (low["level"], low["event"], low["message"]) == ("error", "disk-low", "full")
     assert (hello["event"], hello["message"]) == ("message", "hello")
+
+
+def test_what_a_device_says_moves_no_cursor_and_makes_no_line() -> None:
+    """Escapes and line ends in messages, results and tables are shown as spaces; only our own traceback has lines."""
+    output = Output()
+    results, messages = io.StringIO(), io.StringIO()
+    output.results.file, output.messages.file = results, messages
+    nasty = "SD\x1b[2J\r\ndevice_bridge: forged\u202e\x07"
+    output.result(nasty)
+    output.message(nasty)
+    output.error(nasty)
+    output.event(Event("device-reports", nasty))
+    output.event(Event("record-read", nasty, is_result=True))
+    output.table(("serial",), [{"serial": nasty}])
+    output.event(Event("device-failed", f"it failed\nTraceback\n  {nasty}", has_lines=True))
+    text = results.getvalue() + messages.getvalue()
+    assert not {letter for letter in text if not letter.isprintable()} - {"\n"}
+    assert not any(line.startswith("device_bridge: forged") for line in messages.getvalue().splitlines()[:3])
+    assert len(results.getvalue().splitlines()) == 4
+    assert "  SD [2J" in messages.getvalue()
+    output.result("x" * 100_000)
+    assert len(results.getvalue()) < 10_000
+
+
+def test_a_stream_that_takes_nothing_holds_up_nobody() -> None:
+    """While the terminal is held, who speaks goes on at once; then the log goes on and names how much it lacks."""
+    held, entered = threading.Event(), threading.Event()
+    said: list[str] = []
+
+    def write(event: Event) -> None:
+        entered.set()
+        held.wait()
+        said.append(event.message)
+
+    events = EventQueue(write, most_waiting=3)
+    journal = Journal(events.put)
+    journal.say(Event("x", "first"))
+    entered.wait()
+    for number in range(10):
+        journal.say(Event("x", str(number)))
+    assert not events.close(patience_s=0.01)
+    held.set()
+    assert events.close()
+    assert said[0] == "first"
+    assert said[2:] == ["0", "1", "2"]
+    assert said[1].startswith("7 lines of this log are missing")
+
+
+def test_a_device_that_never_stops_reporting_fills_no_log() -> None:
+    """Some reports in a minute are said, as text on one line; the others are counted with the next that is said."""
+    said: list[Event] = []
+    now_s = 1000.0
+    reports = Reports(Journal(said.append), lambda: now_s)
+    for _ in range(1000):
+        reports.hear("SD-1", "port", "memory full\x1b[2J\nforged" + "x" * 4000)
+    assert len(said) == MOST_REPORTS
+    assert (said[0].level, said[0].message[:34]) == (Level.WARNING, "SD-1 reports: memory full [2J forg")
+    assert len(said[0].message) < 200
+    now_s += PERIOD_S
+    reports.hear("SD-1", "port", "battery low 9")
+    assert said[-1].message == f"SD-1 reports: battery low 9 (and {1000 - MOST_REPORTS} more before it)"
 
 
 def test_a_pulse_is_stuck_only_after_its_own_patience() -> None:
@@ -127,10 +190,10 @@ def test_a_spool_that_is_deleted_or_replaced_is_noticed(tmp_path: Path) -> None:
     watch.check()
     (tmp_path / "other").write_bytes(b"y")
     (tmp_path / "other").replace(spool)
-    with pytest.raises(SpoolGoneError, match="replaced by another file"):
+    with pytest.raises(SpoolGoneError, match="deleted or replaced"):
         watch.check()
     spool.unlink()
-    with pytest.raises(SpoolGoneError, match="was deleted"):
+    with pytest.raises(SpoolGoneError, match="deleted or replaced"):
         watch.check()
 
 

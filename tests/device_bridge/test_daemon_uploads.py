@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from device_bridge.backoff import Backoff
+from device_bridge.backoff import Backoff, Waits
 from device_bridge.daemon.access import CloudAccess
 from device_bridge.daemon.heartbeat import HeartbeatLoop
 from device_bridge.daemon.journal import Event, Journal
@@ -68,8 +68,12 @@ def counted(settings: Settings, plans: list[object]) -> tuple[CountedShared, lis
     return CountedShared(settings, journal, access, open_transport, plans=plans), events
 
 
-def test_waits_grow_are_never_shorter_than_asked_and_begin_anew(cloud: Cloud, tmp_path: Path) -> None:
+def test_waits_grow_are_never_shorter_than_asked_and_begin_anew(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Full waits of 1, 2 and 4 s while the API is away, its own Retry-After of 77 s, and 1 s again after a delivery."""
+    # No time passes here: the single capture's own wait after the 429 would not be over when the 77 s are.
+    monkeypatch.setattr(Waits, "is_due", lambda *_: True)
     settings = make_settings(tmp_path, api=cloud.url, poll_s=5.0)
     away: tuple[int, dict[str, str]] = (503, {})
     cloud.answers = [away, away, away, (429, {"Retry-After": "77"})]

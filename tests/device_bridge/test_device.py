@@ -24,7 +24,7 @@ from device_bridge.reader import read_directory
 from smartdot import ERASED_PAGE, FirstPage, MemoryImage, PageKind, Version, build_page
 from smartdot.layout import pack_first
 
-from .conftest import ServeFlash
+from .conftest import ServeFlash, simulated_flash
 
 
 @pytest.fixture
@@ -375,16 +375,16 @@ def test_late_and_doubled_answers_serve(bridge_device: LinkedSmartDot, serve_fla
     assert bridge_device.errors.timeouts > 0
 
 
-def test_refused_page_of_its_own_memory_is_told(bridge_device: LinkedSmartDot, serve_flash: ServeFlash) -> None:
-    """A device that refuses a page which its first page says is there contradicts itself: one message says which."""
+def test_refused_slot_is_a_damaged_one(bridge_device: LinkedSmartDot, serve_flash: ServeFlash) -> None:
+    """A slot that the device refuses to give is counted as damaged, not as empty, and the others are read."""
 
     class ShyFirmware(Firmware):
         def _read(self, request: Message) -> tuple[int, bytes]:
             return (2, b"") if request.address == 512 else super()._read(request)
 
     bridge_device.open(serve_flash(firmware=ShyFirmware).path)
-    with pytest.raises(NotUnderstoodError, match=r"refuses to read page 2 of its memory \(status 2\)"):
-        read_directory(bridge_device)
+    directory = read_directory(bridge_device)
+    assert ([slot.record for slot in directory.slots], directory.damaged, directory.names_all) == ([2], 1, False)
 
 
 class FaultyFirmware(Firmware):
@@ -545,7 +545,7 @@ def test_answer_of_another_length_is_not_a_page(bridge_device: LinkedSmartDot, s
 
 def test_device_answers_what_it_does_not_know() -> None:
     """A request of an unknown type, or a hello without a common version, gets status 1 from the emulator."""
-    firmware = Firmware(make_flash(Source()), lambda: 0)
+    firmware = Firmware(simulated_flash(1), lambda: 0)
     for kind, payload in ((0x33, b""), (1, b"\2\3\4\0"), (1, b"\1\1\0\0"), (1, b"")):
         (reply,) = firmware.receive(build(Message(1, kind, 5, 0, 0, len(payload), payload)))
         assert reply == build(Message(1, kind | 0x80, 5, 1, 0, 0, b""))

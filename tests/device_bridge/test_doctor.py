@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from device_bridge.api import UnreachableError
-from device_bridge.cli import main
+from device_bridge.cli import main, setting_aside
 from device_bridge.doctor import cloud, devices, storage
 from device_bridge.doctor.findings import Finding, Level, worst_exit_code
 from device_bridge.doctor.holders import find_holders
@@ -23,7 +23,8 @@ from device_bridge.settings import resolve
 from device_bridge.spool import CaptureState, Spool
 
 from .conftest import BridgeApiServer, BridgeReply, ServeFlash, StartEmulator
-from .filled_spool import keep, small_capture, small_flash
+from .filled_spool import keep, rows_in, small_capture, small_flash
+from .running_daemon import wait_until
 
 pytestmark = pytest.mark.usefixtures("clean_environment")
 SECRET = "s3cret-credential"
@@ -74,7 +75,7 @@ def test_all_is_well(
     assert "knows this bridge as Lane 1" in found["api"][1]
     assert [(request["method"], request["path"]) for request in enrolled.requests] == [("GET", "/v1/bridges/me")]
     assert [served.flash.image.capture(record) for record in (1, 2)] == memory
-    assert [row.state for row in Spool(spool).captures()] == [CaptureState.SEALED]
+    assert [row.state for row in rows_in(spool)] == [CaptureState.SEALED]
 
 
 def test_a_line_for_each_check(capsys: pytest.CaptureFixture[str], enrolled: BridgeApiServer, tmp_path: Path) -> None:
@@ -99,6 +100,8 @@ def held_port() -> Iterator[tuple[str, int]]:
         open(path, "rb", buffering=0) as port,  # noqa: PTH123 - a device
         subprocess.Popen(["sleep", "600"], stdin=port) as process,
     ):
+        # For a moment after exec a process has no command line yet.
+        wait_until(Path(f"/proc/{process.pid}/cmdline").read_bytes)
         yield path, process.pid
         process.kill()
     os.close(master)
@@ -281,9 +284,53 @@ def test_a_damaged_spool_is_set_aside(
     assert facts["captures"] >= 6
     assert facts["captures"] + facts["incomplete"] >= 7
     assert code == (ExitCode.LOOK_AT_IT if facts["lost"] else ExitCode.FINE)
-    with_hash = [row for row in Spool(spool).captures() if row.state is CaptureState.SEALED]
+    with_hash = [row for row in rows_in(spool) if row.state is CaptureState.SEALED]
     assert len(with_hash) >= facts["captures"]
     assert findings_of(capsys, "--spool", str(spool))[1]["spool"][0] in ("ok", "fail")
+
+
+@pytest.mark.parametrize("point", ["set_aside", "salvage"])
+def test_setting_aside_that_was_cut_off_is_finished_later(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, point: str
+) -> None:
+    """Killed after the rename, before or within the taking over, the command does the rest when it is called again."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    spool = tmp_path / "spool.db"
+    keep(spool, *(small_capture(record) for record in range(1, 9)))
+    damage_file(spool)
+    command = ["doctor", "--set-aside-spool", "--spool", str(spool), "--json"]
+    verb = getattr(setting_aside, point)
+
+    def cut_off(*arguments: Path) -> None:
+        if point == "set_aside":
+            verb(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(setting_aside, point, cut_off)
+        assert main(command) == 130
+    assert spool.exists() is (point == "salvage")
+    capsys.readouterr()
+    assert main(command) in (ExitCode.LOOK_AT_IT, ExitCode.FINE)
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["captures"] >= 6
+    assert len(rows_in(spool)) >= 6
+    # Once more leaves what is there as it is.
+    before = [(row.record, row.state) for row in rows_in(spool)]
+    main(command)
+    assert [(row.record, row.state) for row in rows_in(spool)] == before
+
+
+def test_a_spool_of_which_nothing_can_be_read_holds_up_no_other(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """What was set aside and is no database at all is named, and the spool that is there stays as it is."""
+    spool = tmp_path / "spool.db"
+    keep(spool, small_capture(1))
+    (tmp_path / "spool.db.corrupt-20261124T000000Z").write_bytes(b"no database" * 100)
+    assert main(["doctor", "--set-aside-spool", "--spool", str(spool)]) == ExitCode.LOOK_AT_IT
+    assert "can be read" in capsys.readouterr().err
+    assert [row.record for row in rows_in(spool)] == [1]
 
 
 def test_a_whole_spool_is_not_set_aside(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

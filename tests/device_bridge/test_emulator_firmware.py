@@ -1,22 +1,37 @@
 import json
 import struct
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device_bridge.commands import time_command
+from device_bridge.device import LinkedSmartDot
 from device_bridge.emulator.device_state import Battery, DeviceClock, DeviceState, Sampling, state_path
 from device_bridge.emulator.firmware import Firmware
 from device_bridge.emulator.flash import Flash
+from device_bridge.emulator.pty_device import PtyDevice
 from device_bridge.emulator.recorder import Recorder
 from device_bridge.emulator.source import ShotSource, Source, make_flash
 from device_bridge.emulator.truth_file import TruthFile
 from device_bridge.emulator.wire import Message, build, parse
 from device_bridge.errors import RecordingError
-from smartdot import ERASED_PAGE, MemoryImage, PageKind, build_page, decode_capture
+from device_bridge.reader import RecordReader
+from device_bridge.spool import Spool
+from smartdot import (
+    ERASED_PAGE,
+    CaptureState,
+    EndReason,
+    MemoryImage,
+    PageKind,
+    build_page,
+    decode_capture,
+    inspect_capture,
+)
 
-from .emulated import COMMAND, HELLO, READ, WRITE, blank_image, small_csv, small_flash
+from .emulated import COMMAND, HELLO, READ, WRITE, ServedDevice, blank_image, small_csv, small_flash
 
 
 def answer(firmware: Firmware, kind: int, payload: bytes = b"") -> Message:
@@ -60,7 +75,68 @@ def test_sampling_and_defaults() -> None:
     assert firmware.state.sampling is Sampling.AUTO
 
 
-@pytest.mark.parametrize("utc", ["2026-11-24T07:00:00.123Z", "2026-11-24T07:00:00Z"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "erase  1",
+        " erase 1",
+        "erase 1 ",
+        "erase\t1",
+        "erase 1\n",
+        "erase 1\0",
+        "erase",
+        "erase 1 2",
+        "erase 01",
+        "erase +1",
+        "erase 0",
+        "erase 12345678901",
+        "erase \u0661",
+        "Erase 1",
+        "status ",
+        "status\n",
+        "status x",
+        "sampling  off",
+        "sampling x\t",
+        "defaults x",
+        "",
+        " ",
+        "time 2026-11-24 07:00:00Z",
+    ],
+)
+def test_command_of_another_form_is_unknown(text: str) -> None:
+    """Words stand between single spaces, all of it printable ASCII: anything else is unknown and changes nothing."""
+    firmware = Firmware(small_flash(), lambda: 0)
+    before = bytes(firmware.flash.image.data)
+    assert ask(firmware, text) == (1, "unknown command")
+    assert bytes(firmware.flash.image.data) == before
+    assert firmware.state.sampling is Sampling.AUTO
+    assert ask(firmware, "erase 1") == (0, "erased 1")
+
+
+def test_command_that_is_too_long_is_unknown() -> None:
+    """A command of 256 bytes is looked at, one of 257 is not."""
+    firmware = Firmware(small_flash(), lambda: 0)
+    assert ask(firmware, "sampling " + "x" * 247) == (1, "no such sampling")
+    assert ask(firmware, "sampling " + "x" * 248) == (1, "unknown command")
+
+
+def test_largest_record_number_is_asked_for() -> None:
+    """A number of ten digits is a record that is not there, also above the largest one."""
+    firmware = Firmware(small_flash(), lambda: 0)
+    for number in (4294967295, 9999999999):
+        assert ask(firmware, f"erase {number}") == (1, f"no record {number}")
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_every_time_that_a_host_sends_is_taken(utc: datetime) -> None:
+    """Host and device mean the same form of a time."""
+    assert ask(Firmware(Flash(blank_image()), lambda: 0), time_command(utc)) == (0, "time set")
+
+
+@pytest.mark.parametrize(
+    "utc",
+    ["2026-11-24T07:00:00.123Z", "2026-11-24T07:00:00Z", "0001-01-01T00:00:00.1Z", "9999-12-31T23:59:59.123456789Z"],
+)
 def test_time_is_set(utc: str) -> None:
     """A time in UTC is taken and told again, with the ticks at which it was set."""
     firmware = Firmware(small_flash(), lambda: 1234)
@@ -69,7 +145,27 @@ def test_time_is_set(utc: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "utc", ["2026-11-24T07:00:00", "2026-11-24T07:00:00+01:00", "yesterday", "Z", "2026-13-01T00:00:00Z"]
+    "utc",
+    [
+        "2026-11-24T07:00:00",
+        "2026-11-24T07:00:00+01:00",
+        "2026-11-24T07:00:00+00:00",
+        "2026-11-24t07:00:00Z",
+        "2026-11-24T07:00:00z",
+        "20261124T070000Z",
+        "2026-W48-2T07:00:00Z",
+        "2026-11-24T07Z",
+        "2026-11-24T24:00:00Z",
+        "2026-12-31T23:59:60Z",
+        "2026-02-29T00:00:00Z",
+        "2026-13-01T00:00:00Z",
+        "0000-01-01T00:00:00Z",
+        "2026-11-24T07:00:00.Z",
+        "2026-11-24T07:00:00,1Z",
+        "2026-11-24T07:00:00.1234567890Z",
+        "yesterday",
+        "Z",
+    ],
 )
 def test_what_is_no_time_is_refused(utc: str) -> None:
     """What is no time in UTC is refused with a reason."""
@@ -198,6 +294,42 @@ def test_full_memory_is_told_once_and_freed_records_make_room(tmp_path: Path) ->
     assert told == [["record ready 1"], ["record ready 2"], ["memory full"], [], []]
     flash.erase_record(1)
     assert [recorder.record(), recorder.record()] == [["record ready 3"], ["memory full"]]
+
+
+def test_a_shot_is_cut_where_memory_ends(tmp_path: Path) -> None:
+    """What fits of a shot is a verified record that says so; the event comes once, until a shot is whole again."""
+    flash = Flash(blank_image(directory_pages=8, ring_pages=8))
+    recorder = recorder_of(tmp_path, flash, DeviceState())
+    told = [recorder.record() for _ in range(4)]
+    (whole, cut) = flash.image.slots()
+    assert told == [["record ready 1"], ["record ready 2", "memory full"], [], []]
+    assert whole.page_count + cut.page_count == 8
+    assert cut.page_count < whole.page_count
+    first, second = (decode_capture(flash.image.capture(record)) for record in (1, 2))
+    assert (first.end.reason, second.end.reason) == (EndReason.SHOT_OVER, EndReason.MEMORY_FULL)
+    assert second.end.totals[0].stored < second.end.totals[0].made < first.end.totals[0].made
+    flash.erase_record(1)
+    assert recorder.record() == ["record ready 3"]
+    flash.erase_record(2)
+    assert recorder.record() == ["record ready 4", "memory full"]
+
+
+def test_a_cut_shot_is_pulled_and_verified(tmp_path: Path) -> None:
+    """The bridge takes a record that memory's end cut short as one that is whole."""
+    flash = Flash(blank_image(directory_pages=8, ring_pages=4))
+    recorder_of(tmp_path, flash, DeviceState()).record()
+    device = PtyDevice(Firmware(flash, lambda: 10**6))
+    spool = Spool(tmp_path / "spool.db")
+    with ServedDevice(device) as served:
+        smartdot = LinkedSmartDot()
+        smartdot.open(served.path)
+        (row,) = RecordReader(smartdot, spool).pull().sealed
+        smartdot.close()
+    capture = b"".join(spool.stream(row))
+    spool.close()
+    assert inspect_capture(capture).state is CaptureState.VERIFIED
+    assert decode_capture(capture).end.reason is EndReason.MEMORY_FULL
+    assert len(capture) == 5 * 256
 
 
 def test_last_record_number_ends_recording(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import importlib
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
@@ -14,11 +15,23 @@ from device_bridge.emulator.recording_csv import COLUMNS
 from device_bridge.errors import ExitCode, UsageError
 from device_bridge.export.csv_layouts import RECORDING_COLUMNS, long_lines, recording_lines, sensor_lines
 from device_bridge.export.samples import NoSamplesError, survey_capture
-from device_bridge.spool import CaptureState, NewCapture, Spool
+from device_bridge.spool import NewCapture, Spool, SpooledPage
 from smartdot import RecordHeader, RecordWriter, SampleType, Sensor, decode_capture
 from smartdot.columns import sensor_columns
 
-from .filled_spool import ACCEL, CLIPPED, LOST, LOST_AT, SENSORS, counts_of, damaged, first_page, keep, small_capture
+from .filled_spool import (
+    ACCEL,
+    CLIPPED,
+    LOST,
+    LOST_AT,
+    SENSORS,
+    counts_of,
+    damaged,
+    first_page,
+    keep,
+    rows_in,
+    small_capture,
+)
 
 pytestmark = pytest.mark.usefixtures("clean_environment")
 
@@ -42,6 +55,26 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def test_changed_bytes_are_given_only_when_asked_for(spool: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What changed on the disk is an error, but with --as-is: then it is in a file that ends with .changed."""
+    with closing(Spool(spool)) as opened:
+        opened._database._db.execute("UPDATE pages SET data = zeroblob(256) WHERE capture = 2 AND number = 1")
+    raw = ("export", "--device", "SD-1", "--format", "raw", "--force")
+    assert main([*raw]) == ExitCode.FAILED
+    assert [path.name for path in Path().iterdir()] == ["SD-1_1.smartdot"]
+    assert main([*raw, "--as-is", "--json"]) == ExitCode.LOOK_AT_IT
+    printed = capsys.readouterr()
+    assert [row.get("is_changed", False) for row in json.loads(printed.out.splitlines()[-1])["captures"]] == [
+        False,
+        True,
+    ]
+    whole = small_capture(2)
+    assert Path("SD-1_2.smartdot.changed").read_bytes() == whole[:512] + bytes(256) + whole[768:]
+    assert "record 2: these are not the bytes that were read from the device" in printed.err
+    assert main(["export", "--all", "--as-is"]) == ExitCode.USAGE
+    assert "--format raw" in capsys.readouterr().err
+
+
 def test_raw_is_the_exact_bytes(spool: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A raw export is the capture, byte for byte, under the name of its device and record."""
     assert main(["export", "--all", "--format", "raw", "--output", "raw"]) == ExitCode.FINE
@@ -52,7 +85,7 @@ def test_raw_is_the_exact_bytes(spool: Path, capsys: pytest.CaptureFixture[str])
     ]
     assert Path("raw/SD-1_2.smartdot").read_bytes() == small_capture(2)
     assert capsys.readouterr().out.splitlines()[0] == "raw/SD-1_1.smartdot"
-    assert Spool(spool).captures(CaptureState.SEALED)[0].sha256 == hashlib.sha256(small_capture(1)).hexdigest()
+    assert rows_in(spool)[0].sha256 == hashlib.sha256(small_capture(1)).hexdigest()
 
 
 @pytest.mark.usefixtures("spool")
@@ -282,12 +315,17 @@ def test_no_capture_is_the_exports_own_error(data: bytes) -> None:
 
 
 def test_half_read_records_are_not_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A record that is not read to its end is named with what to do."""
+    """A record that is not read to its end is named with what to do; --as-is gives what was read of it."""
     opened = Spool(tmp_path / "spool.db", 0)
-    opened.begin(NewCapture("SD-1", 4, first_page(), 10))
+    begun = opened.begin(NewCapture("SD-1", 4, first_page(), 10))
+    opened.add_pages(begun.id, [SpooledPage(2, b"c" * 256, None), SpooledPage(0, b"a" * 256, None)])
     opened.close()
     assert main(["export", "--all", "--spool", str(tmp_path / "spool.db")]) == ExitCode.FAILED
-    assert "record 4 of SD-1 is not read to its end (0 of 10 pages): pull again" in capsys.readouterr().err
+    assert "record 4 of SD-1 is not read to its end (2 of 10 pages): pull again" in capsys.readouterr().err
+    arguments = ["export", "--all", "--format", "raw", "--as-is", "--output", str(tmp_path)]
+    assert main([*arguments, "--spool", str(tmp_path / "spool.db")]) == ExitCode.LOOK_AT_IT
+    assert "2 of its 10 pages were read" in capsys.readouterr().err
+    assert (tmp_path / "SD-1_4.smartdot.part").read_bytes() == first_page() + b"a" * 256 + b"c" * 256
     assert main(["export", "--all", "--spool", str(tmp_path / "no.db")]) == ExitCode.FAILED
     assert "there is no spool" in capsys.readouterr().err
     assert not (tmp_path / "no.db").exists()

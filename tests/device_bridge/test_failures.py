@@ -1,4 +1,4 @@
-"""A failure at each write of the spool and each call of the API, in every operation (tests/stress/failures.py)."""
+"""A failure at each write of the spool, call of the API and request to a device (tests/stress/failures.py)."""
 
 import os
 import tty

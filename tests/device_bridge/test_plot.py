@@ -41,7 +41,6 @@ def test_a_curve_keeps_the_extremes() -> None:
     """However few points there are, the lowest and the highest reading of each stretch are among them."""
     for points in (1, 7, 100, 5000):
         curves = curves_of(small_capture(1), points)
-        assert curves.sample_count == 400
         for axis, curve in enumerate(curves.curves):
             values = [value for piece in curve.pieces for _, value in piece]
             everything = [
@@ -66,9 +65,10 @@ def test_gaps_stay_open_and_clipping_is_marked() -> None:
 
 def test_a_window_cuts() -> None:
     """Only samples of the window are drawn, and a gap outside it is not told of."""
-    curves = curves_of(small_capture(1, lose=LOST), 100, 0.1, 0.2)
-    assert (curves.sample_count, curves.gaps) == (81, ())
-    assert all(0.1 <= time <= 0.2 for piece in curves.curves[0].pieces for time, _ in piece)
+    curves = curves_of(small_capture(1, lose=LOST), 5000, 0.1, 0.2)
+    assert curves.gaps == ()
+    times = [time for piece in curves.curves[0].pieces for time, _ in piece]
+    assert (len(times), times[0], times[-1]) == (81, 0.1, 0.2)
 
 
 @pytest.mark.usefixtures("spool")

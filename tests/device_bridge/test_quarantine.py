@@ -1,4 +1,5 @@
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,25 @@ def test_raw_bytes_are_exported(spool: Path, tmp_path: Path, capsys: pytest.Capt
     assert main(["quarantine", "export", "2", "--output", str(tmp_path / "two")]) == ExitCode.FINE
     assert [path.name for path in (tmp_path / "two").iterdir()] == ["SD-1_2.smartdot"]
     assert in_quarantine(spool) == [1, 2]
+
+
+def test_bytes_that_changed_on_the_disk_are_exported_as_they_are(
+    spool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A capture that rotted in the spool is written as it is now, into a file that says so; the others as always."""
+    rotten = bytearray(small_capture(2)[512:768])
+    rotten[138] ^= 1
+    with closing(Spool(spool)) as opened:
+        opened._database._db.execute("UPDATE pages SET data = ? WHERE capture = 2 AND number = 1", (rotten,))
+    folder = tmp_path / "out"
+    assert main(["quarantine", "export", "--output", str(folder)]) == ExitCode.LOOK_AT_IT
+    printed = capsys.readouterr()
+    assert "SD-1 record 2: these are not the bytes that were read from the device" in printed.err
+    assert "record 1" not in printed.err
+    assert sorted(path.name for path in folder.iterdir()) == ["SD-1_1.smartdot", "SD-1_2.smartdot.changed"]
+    written = (folder / "SD-1_2.smartdot.changed").read_bytes()
+    assert [place for place, (a, b) in enumerate(zip(written, small_capture(2), strict=True)) if a != b] == [650]
+    assert (folder / "SD-1_1.smartdot").read_bytes() == small_capture(1)
 
 
 def test_an_empty_quarantine(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import itertools
 import struct
 import time
 import tracemalloc
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,16 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from device_bridge.device import ClockFacts, LinkedSmartDot
 from device_bridge.directory import Directory
 from device_bridge.emulator.firmware import Firmware
 from device_bridge.emulator.flash import Flash
-from device_bridge.emulator.source import Source, make_flash
 from device_bridge.emulator.wire import Message
 from device_bridge.errors import DisconnectedError
 from device_bridge.provenance import provenance
 from device_bridge.reader import MOST_RECORD_PAGES, Progress, RecordReader, describe_pull_problems, read_directory
+from device_bridge.same_record import compared_numbers
 from device_bridge.spool import CaptureState, NewCapture, Spool, SpooledPage
 from smartdot import CaptureState as FormatState
 from smartdot import FirstPage, MemoryImage, PageKind, Version, build_page, inspect_capture, read_page
@@ -202,7 +205,7 @@ def test_sealed_record_of_the_same_number_is_kept_beside_the_new_one(
     device = open_device(serve_flash(old))
     (first,) = RecordReader(device, reader_spool).pull().sealed
     device.close()
-    new = make_flash(Source(serial="TEST-1", records=1, seed=7))
+    new = simulated_flash(1, seed=7)
     set_start(new, 1, 42)
     device = open_device(serve_flash(new))
     result = RecordReader(device, reader_spool).pull()
@@ -212,6 +215,78 @@ def test_sealed_record_of_the_same_number_is_kept_beside_the_new_one(
     assert reader_spool.load(first) == old.image.capture(1)
     assert reader_spool.load(result.sealed[0]) == new.image.capture(1)
     assert (again.sealed, again.again, again.held) == ((), (), 1)
+
+
+def with_another_page(flash: Flash, place: int) -> Flash:
+    """Return a copy of a memory in which one page of record 1 holds other bytes, with a checksum that is right."""
+    other = Flash(MemoryImage(bytearray(flash.image.data)))
+    number = other.image.slots()[0].pages(other.image.first)[place]
+    page = bytearray(other.image.page(number))
+    page[-1] ^= 1
+    page[:4] = zlib.crc32(page[4:]).to_bytes(4, "little")
+    other.image.write_page(number, bytes(page))
+    return other
+
+
+@pytest.mark.parametrize("place", [1, -1], ids=["samples", "end"])
+def test_another_shot_with_an_equal_header_is_read(serve_flash: ServeFlash, reader_spool: Spool, place: int) -> None:
+    """A shot of equal length and header, but with other samples or another end, is not taken for the one held."""
+    flash = simulated_flash(1)
+    other = with_another_page(flash, place)
+    device = open_device(serve_flash(flash))
+    (first,) = RecordReader(device, reader_spool).pull().sealed
+    device.close()
+    device = open_device(serve_flash(other))
+    result = RecordReader(device, reader_spool).pull()
+    device.close()
+    assert result.again == (1,)
+    assert reader_spool.load(result.sealed[0]) == other.image.capture(1)
+    assert reader_spool.load(first) == flash.image.capture(1)
+
+
+def test_the_rest_of_another_shot_is_not_mixed_into_a_half_read_one(
+    serve_flash: ServeFlash, reader_spool: Spool
+) -> None:
+    """A half-read record whose header fits and whose samples do not is left as it is: the other is read beside it."""
+    flash = simulated_flash(1)
+    other = with_another_page(flash, 1)
+    device = open_device(serve_flash(flash, baud=921_600))
+    stops: list[Progress] = []
+    RecordReader(device, reader_spool, stops.append, lambda: bool(stops)).pull()
+    device.close()
+    device = open_device(serve_flash(other))
+    result = RecordReader(device, reader_spool).pull()
+    device.close()
+    assert [row.generation for row in result.sealed] == [2]
+    assert reader_spool.load(result.sealed[0]) == other.image.capture(1)
+
+
+def test_devices_of_one_serial_that_come_in_turns_are_read_once_each(
+    serve_flash: ServeFlash, reader_spool: Spool
+) -> None:
+    """A record is known by any capture of its number: at each swap nothing is read again, and both are kept."""
+    one = simulated_flash(1)
+    other = with_another_page(one, -1)
+    served = [serve_flash(one), serve_flash(other)]
+    sealed = []
+    for turn in range(6):
+        device = open_device(served[turn % 2])
+        sealed.append(len(RecordReader(device, reader_spool).pull().sealed))
+        device.close()
+    assert sealed == [1, 1, 0, 0, 0, 0]
+    rows = reader_spool.generations("TEST-1", 1)
+    assert [row.generation for row in rows] == [1, 2]
+    assert [reader_spool.load(row) for row in rows] == [one.image.capture(1), other.image.capture(1)]
+
+
+@given(st.integers(1, 2**18), st.integers(1, 8))
+def test_which_pages_are_compared(page_count: int, data_pages: int) -> None:
+    """The first and the last page are, and between them as many as are asked for, or as there are."""
+    numbers = compared_numbers(page_count, data_pages)
+    assert (numbers[0], numbers[-1]) == (0, page_count - 1)
+    assert len(numbers) == min(data_pages + 2, page_count)
+    assert sorted(set(numbers)) == numbers
+    assert compared_numbers(0, data_pages) == [0]
 
 
 def test_stop_is_asked_while_a_record_is_read(serve_flash: ServeFlash, reader_spool: Spool) -> None:
@@ -269,11 +344,11 @@ def test_directory_of_damaged_pages_needs_no_memory(serve_flash: ServeFlash) -> 
 
 def test_too_many_records_leave_the_oldest(serve_flash: ServeFlash, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of more records than are followed, the oldest are kept, and the others are counted."""
-    monkeypatch.setattr("device_bridge.directory.MOST_RECORDS", 3)
-    device = open_device(serve_flash(simulated_flash(5)))
+    monkeypatch.setattr("device_bridge.directory.MOST_RECORDS", 1)
+    device = open_device(serve_flash(simulated_flash(3)))
     directory = read_directory(device)
     device.close()
-    assert ([slot.record for slot in directory.slots], directory.beyond, directory.names_all) == ([1, 2, 3], 2, False)
+    assert ([slot.record for slot in directory.slots], directory.beyond, directory.names_all) == ([1], 2, False)
 
 
 def test_record_above_the_limit_stays_on_the_device(
@@ -385,18 +460,49 @@ def test_event_of_a_new_record_is_news(serve_flash: ServeFlash) -> None:
     device.close()
 
 
-def test_clocks_are_noted_at_every_look_and_before_sealing(serve_flash: ServeFlash, reader_spool: Spool) -> None:
-    """Each look asks for the device's clock anew, and so does each capture before it is sealed."""
+def test_idle_looks_write_nothing(
+    serve_flash: ServeFlash, reader_spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clock and device are noted at the first look and before each seal, then not while nothing happens, then again."""
     served = serve_flash(firmware=CountingFirmware)
     device = open_device(served)
     reader = RecordReader(device, reader_spool)
-    hellos = [(reader.pull(), served.firmware.asked["hello"])[1] for _ in range(2)]  # type: ignore[attr-defined]
+
+    def changes() -> int:
+        """Return how many rows the spool's connection has changed."""
+        return reader_spool._database._db.total_changes
+
+    def hellos() -> int:
+        return int(served.firmware.asked["hello"])  # type: ignore[attr-defined]
+
+    reader.pull()
+    assert (hellos(), len(reader_spool.clock_notes("TEST-1"))) == (1 + 1 + 2, 3)
+    before, asked = changes(), hellos()
+    for _ in range(12):
+        reader.pull()
+    assert (changes(), hellos()) == (before, asked)
+    monkeypatch.setattr("device_bridge.reader.NOTE_EVERY_S", 0.0)
+    reader.pull()
     device.close()
-    assert hellos == [1 + 1 + 2, 1 + 1 + 2 + 1]
+    assert hellos() == asked + 1
     assert len(reader_spool.clock_notes("TEST-1")) == 4
 
 
-def test_device_is_noted_at_every_look(serve_flash: ServeFlash, reader_spool: Spool) -> None:
+def test_a_battery_that_falls_is_noted_at_once(
+    serve_flash: ServeFlash, reader_spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A charge that changed is in the spool after the next look, though nothing else happened."""
+    device = open_device(serve_flash())
+    reader = RecordReader(device, reader_spool)
+    reader.pull()
+    status = device.read_status()
+    monkeypatch.setattr(device, "read_status", lambda: replace(status, battery_percent=9))
+    reader.pull()
+    device.close()
+    assert [row.battery_percent for row in reader_spool.devices()] == [9]
+
+
+def test_device_is_noted_at_a_look(serve_flash: ServeFlash, reader_spool: Spool) -> None:
     """Where the device was seen, its battery and the link's errors are in the spool after a look."""
     served = serve_flash()
     device = open_device(served)
@@ -433,3 +539,20 @@ def test_start_of_a_record_by_the_hosts_clock() -> None:
     assert provenance("D", 1, header, ClockFacts(0, 1_000_000, 5.0, noon))["started_at"] is None
     assert provenance("D", 1, b"", ClockFacts(0, 0, 5.0, noon))["started_at"] is None
     assert provenance("D", 1, header, ClockFacts(2**64 - 1, 1, 5.0, noon))["started_at"] is None
+
+
+def test_what_rotted_in_the_spool_is_no_second_device(serve_flash: ServeFlash, reader_spool: Spool) -> None:
+    """A record that is read once more because the disk changed it is named so, and not as another device's."""
+    device = open_device(serve_flash(simulated_flash(1)))
+    reader = RecordReader(device, reader_spool)
+    (row,) = reader.pull().sealed
+    reader_spool._database._db.execute(
+        "UPDATE captures SET is_rotten = 1, state = 'quarantined' WHERE id = ?", (row.id,)
+    )
+    device.news += 1
+    result = reader.pull()
+    device.close()
+    assert ([sealed.generation for sealed in result.sealed], result.again, result.reread) == ([2], (), (1,))
+    (line,) = describe_pull_problems(result)
+    assert "changed in the spool since it was read" in line
+    assert "one serial" not in line

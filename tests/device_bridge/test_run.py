@@ -335,3 +335,30 @@ def test_a_new_credential_in_the_file_ends_the_pause(
     wait_until(lambda: len(cloud.stored) == 1)
     assert end(process, signal.SIGTERM) == 0
     assert list(cloud.stored.values()) == captures_of(tmp_path / "flash.bin")
+
+
+@pytest.mark.long
+def test_a_terminal_that_takes_nothing_stops_no_loop(start_emulator: StartEmulator, tmp_path: Path) -> None:
+    """With both streams full and read by nobody, records are read all the same, and SIGTERM ends it."""
+    emulator = start_emulator("--records", "2", "--serial", "SD-9")
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(512))
+    os.set_blocking(writing, True)
+    spool = tmp_path / "spool.db"
+    arguments = ["run", "--port", emulator.path, "--spool", str(spool), "--api", "http://127.0.0.1:9"]
+    command = [sys.executable, "-m", "device_bridge", *arguments, "--min-free-mib", "0", "--poll", "0.1"]
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
+    with subprocess.Popen(command, stdout=writing, stderr=writing, env=environment) as run:
+        try:
+            wait_until(spool.exists)
+            with contextlib.closing(Spool(spool, 0)) as looked_at:
+                wait_until(lambda: looked_at.counts()[CaptureState.SEALED] == 2)
+            run.send_signal(signal.SIGTERM)
+            assert run.wait(60) == ExitCode.FINE
+        finally:
+            run.kill()
+            os.close(reading)
+            os.close(writing)

@@ -22,6 +22,7 @@ from device_bridge.spool import (
     salvage,
     set_aside,
 )
+from device_bridge.spool.log import check_log
 from smartdot import PageKind
 from smartdot.page import build_page
 
@@ -203,6 +204,36 @@ def test_log_that_a_power_cut_tore_is_in_order(killed: Path) -> None:
         assert [row.state.value for row in spool.captures()][:4] == ["sealed"] * 4
         assert spool.check() == []
         spool.close()
+
+
+def test_a_log_is_read_whole_once_while_the_file_is_open(killed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who opens a spool first in a process reads its log whole, those after it do not; after all are closed again."""
+    looks: list[Path] = []
+
+    def look(path: Path) -> None:
+        looks.append(path)
+        check_log(path)
+
+    monkeypatch.setattr("device_bridge.spool.database.check_log", look)
+    first = Spool(killed)
+    second = Spool(killed)
+    link = killed.with_name("link.db")
+    link.symlink_to(killed)
+    Spool(link).close()
+    first.close()
+    first.close()
+    Spool(killed).close()
+    assert len(looks) == 1
+    second.close()
+    Spool(killed).close()
+    assert len(looks) == 2
+    kept = Spool(killed)
+    replaced = killed.with_name("other.db")
+    shutil.copy(killed, replaced)
+    replaced.replace(killed)
+    Spool(killed).close()
+    kept.close()
+    assert len(looks) == 4
 
 
 def test_log_without_its_file_is_not_thrown_away(killed: Path) -> None:

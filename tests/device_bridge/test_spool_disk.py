@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import shutil
@@ -126,6 +127,42 @@ def test_full_disk_is_told_and_goes_on(tmp_path: Path) -> None:
         assert 0 < committed < 2000
         assert (found, findings) == (committed, [])
         assert "the disk is full" in said
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_run_waits_for_room_to_begin(tmp_path: Path) -> None:
+    """Started on a disk without room for SQLite's own files, `run` says so once and waits, and begins when there is."""
+    folder = tmp_path / "disk"
+    if not small_disk(folder):
+        pytest.skip("this machine lets nobody mount a file system")
+    command = [
+        sys.executable,
+        "-m",
+        "device_bridge",
+        "run",
+        "--spool",
+        str(folder / "spool.db"),
+        "--log-format",
+        "json",
+    ]
+    command += ["--port", "tcp://127.0.0.1:1", "--api", "http://127.0.0.1:1", "--min-free-mib", "0"]
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    try:
+        Spool(folder / "spool.db").close()
+        (folder / "spool.db.lock").touch()
+        with contextlib.suppress(OSError), (folder / "ballast").open("wb", buffering=0) as ballast:
+            while True:
+                ballast.write(bytes(4096))
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as running:
+            assert running.stderr is not None
+            said = json.loads(running.stderr.readline())
+            assert (said["event"], "the disk is full" in said["message"]) == ("disk-low", True)
+            (folder / "ballast").unlink()
+            events = (json.loads(line)["event"] for line in running.stderr)
+            assert next(events) in ("credential-missing", "device-away", "device-refused")
+            running.terminate()
+            assert running.wait(30) == 0
     finally:
         subprocess.run(["umount", folder], check=True)
 

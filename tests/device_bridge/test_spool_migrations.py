@@ -123,7 +123,8 @@ def test_older_spool_goes_on_where_it_was(tmp_path: Path) -> None:
         range(3, 5),
         *(range(n, n + 1) for n in (6, 9, 12, 15, 18)),
     ]
-    spool.add_pages(row.id, [SpooledPage(number, bytes_of(1, number), None) for number in spool.wanted_pages(row.id)])
+    wanted = [number for numbers in spool.wanted_ranges(row.id) for number in numbers]
+    spool.add_pages(row.id, [SpooledPage(number, bytes_of(1, number), None) for number in wanted])
     spool.seal(row.id, {})
     spool.mark_sent(row.id)
     spool.mark_delivered(row.id, "verified")

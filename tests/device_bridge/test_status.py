@@ -85,6 +85,10 @@ def test_status_tells_a_program_everything(capsys: pytest.CaptureFixture[str], s
     assert captures[3]["last_problem"] == "the API cannot be reached"
     assert (captures[5]["pages_read"], captures[5]["page_count"], captures[5]["sha256"]) == (1, 9, None)
     assert captures[1]["delivered_at"].endswith("Z")
+    with closing(Spool(spool_path, 0)) as spool:
+        assert {number: row["id"] for number, row in captures.items()} == {
+            row.record: row.id for row in spool.captures()
+        }
     (device,) = facts["devices"]
     assert (device["serial"], device["place"], device["battery_percent"]) == ("SD-1", "1915:D978:SD-1", 17)
     assert (device["link_errors"], device["records_held"]) == (3, 5)
@@ -97,6 +101,9 @@ def test_status_tells_a_person_the_same(capsys: pytest.CaptureFixture[str], spoo
     fill(spool_path)
     _, out, err = run_cli(capsys, "status")
     devices, captures = out.split("device", 2)[1:]
+    # The first column is the number by which other commands know a capture.
+    assert out.splitlines()[2].split()[:2] == ["id", "device"]
+    assert [line.split()[:3] for line in out.splitlines()[3:]] == [[str(n), "SD-1", str(n)] for n in range(1, 6)]
     assert all(word in devices for word in ("SD-1", "1915:D978:SD-1", "17 %", "ppm"))
     assert all(word in captures for word in ("2, 3", "the API cannot be reached", "(422)", "1/9", "verified"))
     assert "1 captures in quarantine need a person: device_bridge quarantine" in err

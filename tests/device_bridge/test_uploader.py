@@ -14,10 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_bridge.api import Api, check_api_url, parse_retry_after
+from device_bridge.api import Api, check_api_url
+from device_bridge.api_replies import parse_retry_after
+from device_bridge.backoff import Backoff
 from device_bridge.errors import UsageError
 from device_bridge.spool import CaptureState, NewCapture, Spool, SpooledPage
-from device_bridge.uploader import Backoff, PushResult, Uploader, push_until_done
+from device_bridge.uploader import PushResult, Uploader, push_until_done
 
 from .bridge_api_server import BridgeApiServer, BridgeReply, Step, as_usual
 
@@ -316,8 +318,9 @@ def test_push_until_done_waits_as_it_is_asked(bridge_api: BridgeApiServer, full_
     clock = Clock()
     with uploading(full_spool, bridge_api, clock) as uploader:
         result = push_until_done(uploader, 100, clock.sleep, clock.now)
-    assert ([row.record for row in result.delivered], result.waiting) == ([1, 2], [])
-    assert clock.at_s == 1000 + 7 + 1
+    # The one that met with "later" comes after the other.
+    assert ([row.record for row in result.delivered], result.waiting) == ([2, 1], [])
+    assert clock.at_s == 1000 + 7 + 2
 
 
 def test_push_until_done_gives_up_when_its_time_is_over(bridge_api: BridgeApiServer, full_spool: Spool) -> None:
@@ -380,6 +383,24 @@ def test_api_address_that_is_refused(url: str) -> None:
     """An address without TLS beyond this computer would show the credential; nonsense is refused as well."""
     with pytest.raises(UsageError):
         check_api_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:s3cret@example.org",
+        "https://s3cret@example.org",
+        "ftp://user:s3cret@example.org",
+        "user:s3cret@[bad",
+        "https://example.org?key=s3cret",
+        "https://example.org/#s3cret",
+    ],
+)
+def test_api_address_with_a_secret_is_not_repeated(url: str) -> None:
+    """A user name, a password, a query and a fragment are refused, and the message does not show them."""
+    with pytest.raises(UsageError) as refusal:
+        check_api_url(url)
+    assert "s3cret" not in str(refusal.value)
 
 
 def test_api_address_that_is_taken() -> None:

@@ -1,5 +1,6 @@
 import contextlib
 import hashlib
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
@@ -28,12 +29,22 @@ class Clock:
         return self.at_s
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a closed spool with a capture of one page more than the API takes inline, and a small one after it."""
+    path = tmp_path_factory.mktemp("filled") / "spool.db"
+    with contextlib.closing(Spool(path)) as opened:
+        fill(opened, 1, LARGE_PAGES)
+        fill(opened, 2, 2)
+    return path
+
+
 @pytest.fixture
-def spool(tmp_path: Path) -> Iterator[Spool]:
-    """Give a spool with a capture of one page more than the API takes inline, and a small one after it."""
-    opened = Spool(tmp_path / "spool.db")
-    fill(opened, 1, LARGE_PAGES)
-    fill(opened, 2, 2)
+def spool(filled: Path, tmp_path: Path) -> Iterator[Spool]:
+    """Give a spool of a test's own, filled in the same way."""
+    path = tmp_path / "spool.db"
+    shutil.copy(filled, path)
+    opened = Spool(path)
     yield opened
     opened.close()
 
@@ -75,7 +86,7 @@ def test_large_capture_goes_by_ticket_and_is_delivered_once_it_was_looked_at(
         assert (states(spool), result.next_try_s) == (["sent", "delivered"], 1.0)
         large = spool.captures()[0]
         assert bridge_api.stored[str(large.sha256)] == spool.load(large)
-        assert (large.ticket_at is not None, large.sent_at is not None, large.attempts) == (True, True, 1)
+        assert (large.sent_at is not None, large.attempts) == (True, 1)
         waits = []
         for _ in range(2):
             clock.at_s += result.next_try_s or 0.0

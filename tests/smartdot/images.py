@@ -1,6 +1,7 @@
 """Images made by our writer: what the golden ones are too small for."""
 
 import random
+from functools import cache
 
 from smartdot import (
     PAGE_SIZE_BYTES,
@@ -19,6 +20,26 @@ from smartdot.layout import pack_first, pack_slot
 ACCEL = Sensor(SensorKind.ACCEL, 3, SampleType.INT16, 800_000, 2048.0, 16.0, -32768, 32767)
 LIGHT = Sensor(SensorKind.LIGHT, 1, SampleType.UINT16, 20_000, 1.0, 64000.0, 0, 65535)
 MAG = Sensor(SensorKind.MAG, 2, SampleType.INT16, 30_000, 16.0, 2500.0, -32768, 32767)
+FIRST_PAGE = pack_first(FirstPage("SD-1", Version(1, 2, 3), Version(4, 5, 6), 4096, 64))
+# 1 first page, 4 slots, a ring of 12 pages: 5 to 16.
+SMALL_MEMORY = FirstPage("TEST", Version(1, 0, 0), Version(1, 0, 0), page_count=17, directory_pages=4)
+
+
+def record_of(number: int, page_count: int) -> list[bytes]:
+    """Return the pages of a record: header, end, and a full data page for each other page."""
+    start = 1000 * number
+    writer = RecordWriter(RecordHeader(number, start, 1000, (ACCEL,), power_up=number % 65536))
+    for sample in range(36 * (page_count - 2)):
+        writer.add(0, start + 10 * sample, (number % 1000, sample, page_count))
+    pages = writer.finish()
+    assert len(pages) == page_count
+    return pages
+
+
+def changed(data: bytes, page: int, offset: int, value: bytes) -> bytes:
+    """Return data with other bytes at an offset of one of its pages."""
+    at = PAGE_SIZE_BYTES * page + offset
+    return data[:at] + value + data[at + len(value) :]
 
 
 def _record(number: int, *, jitter: int = 0, lost: int = 0, limit: int = 40_000) -> list[bytes]:
@@ -57,15 +78,14 @@ def _with_torn_slots() -> MemoryImage:
 
 
 def _capture(pages: list[bytes]) -> bytes:
-    first = pack_first(FirstPage("SD-1", Version(1, 2, 3), Version(4, 5, 6), 4096, 64))
-    return first + b"".join(pages)
+    return FIRST_PAGE + b"".join(pages)
 
 
 def _flip(data: bytes, page: int) -> bytes:
-    at = page * PAGE_SIZE_BYTES + 77
-    return data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :]
+    return changed(data, page, 77, bytes([data[page * PAGE_SIZE_BYTES + 77] ^ 4]))
 
 
+@cache
 def made_images() -> dict[str, bytes]:
     """Return images by name: many records, clipping, gaps, offsets, torn slots, damage."""
     plain = _capture(_record(8))

@@ -25,15 +25,11 @@ from smartdot import (
 )
 from smartdot.layout import pack_slot
 from smartdot.page import PageKind
+from tests.smartdot.images import changed
 
 Golden = Callable[[str], bytes]
 Seal = Callable[[bytes], bytes]
 CHUNK = 64 * 1024
-
-
-def _changed(data: bytes, page: int, offset: int, value: bytes) -> bytes:
-    at = 256 * page + offset
-    return data[:at] + value + data[at + len(value) :]
 
 
 def test_every_single_flipped_bit_of_a_memory_is_named(smartdot_golden: Golden) -> None:
@@ -55,9 +51,9 @@ def test_flipped_bits_of_a_memory_never_give_wrong_samples(smartdot_golden: Gold
     data = smartdot_golden("memory_ring")
     whole = {record: MemoryImage(bytearray(data)).capture(record) for record in (5, 6)}
     for at in range(256, len(data)):
-        changed = bytearray(data)
-        changed[at] ^= 0x10
-        memory = MemoryImage(changed)
+        other = bytearray(data)
+        other[at] ^= 0x10
+        memory = MemoryImage(other)
         for slot in memory.slots():
             capture = memory.capture(slot.record)
             found = inspect_capture(capture)
@@ -87,7 +83,8 @@ def test_any_memory(
         return
     for _ in range(2):
         for slot in memory.slots():
-            assert inspect_capture(memory.capture(slot.record)).state in CaptureState
+            found = inspect_capture(memory.capture(slot.record))
+            assert found.state is (CaptureState.DAMAGED if found.problems else CaptureState.VERIFIED)
         with suppress(RecordNumbersUsedUpError):
             assert memory.next_record() > max([0, *(slot.record for slot in memory.slots())])
         memory.repair()
@@ -101,11 +98,11 @@ def test_first_pages_with_absurd_numbers(
 ) -> None:
     """A first page that does not fit its memory is refused at once, whatever sizes it claims."""
     numbers = struct.pack("<II", page_count, directory_pages)
-    data = smartdot_seal(_changed(smartdot_golden("memory_ring"), 0, 28, numbers))
+    data = smartdot_seal(changed(smartdot_golden("memory_ring"), 0, 28, numbers))
     with pytest.raises(PageError):
         MemoryImage(bytearray(data))
     # A capture may come from a memory of any size, but not from one that cannot hold a record.
-    capture = smartdot_seal(_changed(smartdot_golden("capture_accel"), 0, 28, numbers))
+    capture = smartdot_seal(changed(smartdot_golden("capture_accel"), 0, 28, numbers))
     is_possible = 1 <= directory_pages <= page_count - 3
     assert (inspect_capture(capture).state is CaptureState.VERIFIED) == is_possible
 
@@ -208,7 +205,8 @@ def test_inspection_takes_bounded_memory(light_capture: bytes) -> None:
     short, counted_short = _peak_bytes(light_capture[:512], 8, bytes(CHUNK))
     long, counted_long = _peak_bytes(light_capture[:512], 32, bytes(CHUNK))
     assert (counted_short, counted_long) == (8 * 256, 32 * 256)
-    assert long < 1.05 * short
+    # Had every problem been kept, the longer one would need some 2 MiB more.
+    assert long < short + 512 * 1024
     assert long < 2 * 1024 * 1024
 
 

@@ -13,24 +13,19 @@ from hypothesis import strategies as st
 from smartdot import (
     CaptureState,
     EndReason,
-    FirstPage,
     FormatError,
     RecordHeader,
     RecordWriter,
     SampleType,
     Sensor,
     SensorKind,
-    Version,
     decode_capture,
     inspect_capture,
 )
 from smartdot import columns as columns_module
 from smartdot.columns import SensorColumns, decode_columns, read_columns, sensor_columns
-from smartdot.layout import pack_first
-from tests.smartdot.images import made_images
+from tests.smartdot.images import ACCEL, FIRST_PAGE, changed, made_images
 
-FIRST_PAGE = pack_first(FirstPage("TEST", Version(1, 0, 0), Version(1, 0, 0), page_count=4096, directory_pages=4))
-ACCEL = Sensor(SensorKind.ACCEL, 3, SampleType.INT16, 800_000, 2048.0, 16.0, -32768, 32767)
 LIGHT = Sensor(SensorKind.LIGHT, 1, SampleType.UINT16, 20_000, 1.0, 64000.0, 0, 60000)
 MAG = Sensor(SensorKind.MAG, 2, SampleType.INT16, 30_000, 16.0, 2500.0, -20000, 20000)
 CAPTURES = ("capture_accel", "capture_light", "capture_three_sensors", "capture_empty")
@@ -144,11 +139,6 @@ def test_times_late_in_a_long_record(monkeypatch: pytest.MonkeyPatch) -> None:
     assert decode_columns(data)[0].time_s.tolist() == [float(tick - 5) / 3 for tick in ticks]
 
 
-def _changed(data: bytes, page: int, offset: int, value: bytes) -> bytes:
-    at = 256 * page + offset
-    return data[:at] + value + data[at + len(value) :]
-
-
 @pytest.mark.parametrize(
     ("page", "offset", "value"),
     [
@@ -183,7 +173,7 @@ def test_each_rule_is_held(
     light_capture: bytes, smartdot_seal: Callable[[bytes], bytes], page: int, offset: int, value: bytes
 ) -> None:
     """Under right checksums, each broken rule is found, with the error that decoding page by page gives."""
-    data = smartdot_seal(_changed(light_capture, page, offset, value))
+    data = smartdot_seal(changed(light_capture, page, offset, value))
     problem = _error_of(decode_capture, data)
     assert problem is not None
     assert _error_of(decode_columns, data) == problem
@@ -208,11 +198,11 @@ def test_rules_between_blocks_of_one_shape(smartdot_seal: Callable[[bytes], byte
         writer.add(0, 1000 + 1250 * index, (1, 2, 3))
     data = FIRST_PAGE + b"".join(writer.finish())
     assert columns_module._checked_columns(data) is not None
-    changed = smartdot_seal(_changed(data, 3, offset, value))
-    problem = _error_of(decode_capture, changed)
+    broken = smartdot_seal(changed(data, 3, offset, value))
+    problem = _error_of(decode_capture, broken)
     assert problem is not None
-    assert _error_of(decode_columns, changed) == problem
-    assert columns_module._checked_columns(changed) is None
+    assert _error_of(decode_columns, broken) == problem
+    assert columns_module._checked_columns(broken) is None
 
 
 def test_flipped_bits(light_capture: bytes) -> None:

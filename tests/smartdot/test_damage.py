@@ -16,6 +16,7 @@ from smartdot import (
     decode_capture,
     inspect_capture,
 )
+from tests.smartdot.images import changed
 
 Seal = Callable[[bytes], bytes]
 FIRST, HEADER, OFFSETS_DATA, LOST_DATA, END = range(5)
@@ -35,11 +36,6 @@ def _problems(found: Inspection) -> list[tuple[int, str]]:
 
 def _pages(data: bytes) -> list[bytes]:
     return [data[at : at + 256] for at in range(0, len(data), 256)]
-
-
-def _with(data: bytes, page: int, offset: int, value: bytes) -> bytes:
-    at = 256 * page + offset
-    return data[:at] + value + data[at + len(value) :]
 
 
 def test_every_single_flipped_bit_is_named(light_capture: bytes) -> None:
@@ -95,12 +91,12 @@ def test_left_out_page(light_capture: bytes) -> None:
 @pytest.mark.parametrize("page", [OFFSETS_DATA, LOST_DATA, END])
 def test_page_of_another_record(light_capture: bytes, smartdot_seal: Seal, page: int) -> None:
     """A valid page with the right number but of another record is named."""
-    assert _named(smartdot_seal(_with(light_capture, page, 8, b"\x05"))) == [(page, "number")]
+    assert _named(smartdot_seal(changed(light_capture, page, 8, b"\x05"))) == [(page, "number")]
 
 
 def test_header_of_another_record(light_capture: bytes, smartdot_seal: Seal) -> None:
     """The header decides which record it is, so behind another record's header every page is a stranger."""
-    assert _named(smartdot_seal(_with(light_capture, HEADER, 8, b"\x05"))) == [
+    assert _named(smartdot_seal(changed(light_capture, HEADER, 8, b"\x05"))) == [
         (2, "number"),
         (3, "number"),
         (4, "number"),
@@ -109,7 +105,7 @@ def test_header_of_another_record(light_capture: bytes, smartdot_seal: Seal) -> 
 
 def test_stray_page_does_not_decide_the_record(light_capture: bytes, smartdot_seal: Seal) -> None:
     """A page of another record that is not even at its own place leaves the pages after it undamaged."""
-    stray = _with(light_capture[512:768], 0, 8, b"\x05")
+    stray = changed(light_capture[512:768], 0, 8, b"\x05")
     data = light_capture[:256] + smartdot_seal(stray) + light_capture[512:]
     assert _named(data) == [(1, "number")]
 
@@ -119,6 +115,49 @@ def test_surplus_pages(light_capture: bytes) -> None:
     data = light_capture + light_capture[512:768] + ERASED_PAGE
     assert _named(data) == [(5, "surplus"), (6, "surplus")]
     assert _named(data + b"\0" * 10) == [(5, "surplus"), (6, "surplus"), (7, "incomplete")]
+
+
+def test_end_page_that_contradicts_itself_ends_nothing(light_capture: bytes, smartdot_seal: Seal) -> None:
+    """After a wrong page_count the right end page may follow; a wrong total is at the record's end."""
+    end = light_capture[1024:]
+    follow = smartdot_seal(end[:12] + struct.pack("<I", 4) + end[16:24] + struct.pack("<I", 5) + end[28:])
+    wrong_count = smartdot_seal(changed(light_capture, END, 24, struct.pack("<I", 6)))
+    assert _named(wrong_count + follow) == [(4, "content")]
+    wrong_total = smartdot_seal(changed(light_capture, END, 32, struct.pack("<I", 6)))
+    assert _named(wrong_total + follow) == [(4, "content"), (5, "surplus")]
+
+
+@pytest.mark.parametrize("page", [FIRST, HEADER, OFFSETS_DATA])
+def test_totals_behind_damage_are_not_compared(light_capture: bytes, smartdot_seal: Seal, page: int) -> None:
+    """Totals are those of pages that nobody knows when any page before them is damaged, the first page included."""
+    wrong_total = smartdot_seal(changed(light_capture, END, 32, struct.pack("<I", 60)))
+    assert _named(changed(wrong_total, page, 200, b"\x01")) == [(page, "checksum")]
+
+
+def test_record_0(light_capture: bytes, smartdot_seal: Seal) -> None:
+    """Record 0 is a value that a header may not have; elsewhere it is another record's, once the record is known."""
+    assert _named(smartdot_seal(changed(light_capture, END, 8, bytes(4)))) == [(4, "number")]
+    pages = _pages(smartdot_seal(changed(light_capture, END, 8, bytes(4))))
+    pages[HEADER] = pages[OFFSETS_DATA] = pages[LOST_DATA] = ERASED_PAGE
+    assert _named(b"".join(pages)) == [(1, "checksum"), (2, "checksum"), (3, "checksum")]
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "problem"),
+    [(4, b"\x02", "kind"), (8, b"\x01", "number"), (12, b"\x01", "number")],
+)
+def test_version_of_a_wrong_first_page_is_not_believed(
+    light_capture: bytes, smartdot_seal: Seal, offset: int, value: bytes, problem: str
+) -> None:
+    """A first page is damaged before it is of an unknown version, and of an unknown version before its values count."""
+    unknown = changed(changed(light_capture, FIRST, 24, b"\x02"), FIRST, 26, bytes(40))
+    assert inspect_capture(smartdot_seal(unknown)).state is CaptureState.UNREADABLE
+    assert _named(smartdot_seal(changed(unknown, FIRST, offset, value))) == [(0, problem)]
+
+
+def test_record_is_not_compared_with_the_memory(light_capture: bytes, smartdot_seal: Seal) -> None:
+    """A record of more pages than the first page's ring has is verified all the same."""
+    assert _named(smartdot_seal(changed(light_capture, FIRST, 28, struct.pack("<I", 19)))) == []
 
 
 @pytest.mark.parametrize("page", [HEADER, OFFSETS_DATA, LOST_DATA, END])
@@ -151,7 +190,7 @@ def test_erased_first_page(light_capture: bytes) -> None:
 )
 def test_wrong_kind(light_capture: bytes, smartdot_seal: Seal, page: int, kind: int) -> None:
     """A page of a kind that does not belong at its place, or of no known kind, is named."""
-    assert _named(smartdot_seal(_with(light_capture, page, 4, bytes([kind])))) == [(page, "kind")]
+    assert _named(smartdot_seal(changed(light_capture, page, 4, bytes([kind])))) == [(page, "kind")]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +247,7 @@ def test_wrong_kind(light_capture: bytes, smartdot_seal: Seal, page: int, kind: 
 )
 def test_forbidden_content(light_capture: bytes, smartdot_seal: Seal, page: int, offset: int, value: bytes) -> None:
     """Under a right checksum, each value that FORMAT.md does not allow damages its own page and no other."""
-    data = smartdot_seal(_with(light_capture, page, offset, value))
+    data = smartdot_seal(changed(light_capture, page, offset, value))
     assert _named(data) == [(page, "content")]
     with pytest.raises(CaptureDamagedError, match=f"page {page}: "):
         decode_capture(data)
@@ -239,7 +278,7 @@ def test_forbidden_content(light_capture: bytes, smartdot_seal: Seal, page: int,
 )
 def test_allowed_content(light_capture: bytes, smartdot_seal: Seal, page: int, offset: int, value: bytes) -> None:
     """Reserved bytes are ignored, and values at the edge of what FORMAT.md allows are verified and decoded."""
-    data = smartdot_seal(_with(light_capture, page, offset, value))
+    data = smartdot_seal(changed(light_capture, page, offset, value))
     assert _named(data) == []
     assert len(decode_capture(data).blocks) == 2
 
@@ -247,13 +286,13 @@ def test_allowed_content(light_capture: bytes, smartdot_seal: Seal, page: int, o
 @pytest.mark.parametrize("reason", [0, 4, 255])
 def test_unknown_end_reason(light_capture: bytes, smartdot_seal: Seal, reason: int) -> None:
     """A reason that version 1 does not list is read as unknown."""
-    data = smartdot_seal(_with(light_capture, END, 29, bytes([reason])))
+    data = smartdot_seal(changed(light_capture, END, 29, bytes([reason])))
     assert decode_capture(data).end.reason is EndReason.UNKNOWN
 
 
 def test_unknown_sensor_kind(light_capture: bytes, smartdot_seal: Seal) -> None:
     """A sensor of a kind that version 1 does not list is kept as a plain number."""
-    sensor = decode_capture(smartdot_seal(_with(light_capture, HEADER, 32, b"\xc8"))).header.sensors[0]
+    sensor = decode_capture(smartdot_seal(changed(light_capture, HEADER, 32, b"\xc8"))).header.sensors[0]
     assert (sensor.kind, sensor.name, sensor.unit) == (200, "kind_200", "count")
 
 

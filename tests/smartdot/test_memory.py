@@ -1,5 +1,7 @@
 """A device's memory: its ring, its directory, and that a record's number never comes twice."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,48 +10,28 @@ from smartdot import (
     ERASED_PAGE,
     CaptureState,
     DirectorySlot,
-    FirstPage,
     FormatError,
     MemoryFullError,
     MemoryImage,
     PageKind,
-    RecordHeader,
-    RecordWriter,
-    SampleType,
-    Sensor,
-    SensorKind,
-    Version,
     build_page,
     inspect_capture,
 )
 from smartdot.layout import pack_first, pack_slot
-
-# 1 first page, 4 slots, a ring of 12 pages: 5 to 16.
-FIRST = FirstPage("TEST", Version(1, 0, 0), Version(1, 0, 0), page_count=17, directory_pages=4)
-ACCEL = Sensor(SensorKind.ACCEL, 3, SampleType.INT16, 100_000, 2048.0, 16.0, -32768, 32767)
-
-
-def _record(number: int, page_count: int) -> list[bytes]:
-    """Pages of a record: header, end, and a full data page for each other page."""
-    writer = RecordWriter(RecordHeader(number, 0, 1000, (ACCEL,)))
-    for sample in range(36 * (page_count - 2)):
-        writer.add(0, 10 * sample, (number % 1000, sample, page_count))
-    pages = writer.finish()
-    assert len(pages) == page_count
-    return pages
+from tests.smartdot.images import SMALL_MEMORY, record_of
 
 
 def _memory_with(*page_counts: int) -> MemoryImage:
-    memory = MemoryImage.blank(FIRST)
+    memory = MemoryImage.blank(SMALL_MEMORY)
     for page_count in page_counts:
-        memory.store_record(_record(memory.next_record(), page_count))
+        memory.store_record(record_of(memory.next_record(), page_count))
     return memory
 
 
 def test_blank_memory() -> None:
     """A new memory is a first page and erased pages, names no record, and gives the first one the number 1."""
-    memory = MemoryImage.blank(FIRST)
-    assert bytes(memory.data) == pack_first(FIRST) + ERASED_PAGE * 16
+    memory = MemoryImage.blank(SMALL_MEMORY)
+    assert bytes(memory.data) == pack_first(SMALL_MEMORY) + ERASED_PAGE * 16
     assert (memory.slots(), memory.next_record()) == ([], 1)
 
 
@@ -58,14 +40,14 @@ def test_records_follow_each_other() -> None:
     memory = _memory_with(3, 4)
     assert memory.slots() == [DirectorySlot(1, 5, 3), DirectorySlot(2, 8, 4)]
     assert memory.page(1 + 2) == pack_slot(DirectorySlot(2, 8, 4), 4)
-    assert memory.page(8) == _record(2, 4)[0]
+    assert memory.page(8) == record_of(2, 4)[0]
 
 
 def test_capture_is_the_stored_bytes() -> None:
     """A capture is the first page and the record's pages, byte for byte, and it is verified."""
     memory = _memory_with(3, 4)
     capture = memory.capture(2)
-    assert capture == pack_first(FIRST) + b"".join(_record(2, 4))
+    assert capture == pack_first(SMALL_MEMORY) + b"".join(record_of(2, 4))
     assert inspect_capture(capture).state is CaptureState.VERIFIED
     with pytest.raises(KeyError):
         memory.capture(3)
@@ -75,19 +57,19 @@ def test_record_wraps_around_the_ring() -> None:
     """A record that reaches the end of memory goes on at the first page of the ring, and its capture is whole."""
     memory = _memory_with(5, 5)
     memory.erase_record(1)
-    slot = memory.store_record(_record(3, 6))
+    slot = memory.store_record(record_of(3, 6))
     assert slot == DirectorySlot(3, 15, 6)
-    assert slot.pages(FIRST) == [15, 16, 5, 6, 7, 8]
+    assert slot.pages(SMALL_MEMORY) == [15, 16, 5, 6, 7, 8]
     assert inspect_capture(memory.capture(3)).state is CaptureState.VERIFIED
-    assert memory.capture(3)[256:] == b"".join(_record(3, 6))
-    assert memory.capture(2)[256:] == b"".join(_record(2, 5))
+    assert memory.capture(3)[256:] == b"".join(record_of(3, 6))
+    assert memory.capture(2)[256:] == b"".join(record_of(2, 5))
 
 
 def test_record_after_one_that_ends_with_memory() -> None:
     """After a record that ends on the last page of memory the next begins at the first page of the ring."""
     memory = _memory_with(6, 6)
     memory.erase_record(1)
-    assert memory.store_record(_record(3, 2)).first_page == 5
+    assert memory.store_record(record_of(3, 2)).first_page == 5
 
 
 def test_erase_frees_only_the_slot() -> None:
@@ -114,7 +96,7 @@ def test_full_memory(held: tuple[int, ...], page_count: int, why: str) -> None:
     memory = _memory_with(*held)
     before = bytes(memory.data)
     with pytest.raises(MemoryFullError, match=why):
-        memory.store_record(_record(memory.next_record(), page_count))
+        memory.store_record(record_of(memory.next_record(), page_count))
     assert bytes(memory.data) == before
 
 
@@ -124,8 +106,68 @@ def test_no_room_in_one_piece() -> None:
     memory.erase_record(2)
     before = bytes(memory.data)
     with pytest.raises(MemoryFullError, match="still kept"):
-        memory.store_record(_record(4, 4))
+        memory.store_record(record_of(4, 4))
     assert bytes(memory.data) == before
+
+
+@pytest.mark.parametrize(
+    ("held", "freed", "room"),
+    [
+        pytest.param((), (), 12, id="empty"),
+        pytest.param((3, 4), (), 5, id="behind the last"),
+        pytest.param((3, 4), (1,), 8, id="around the end of the ring"),
+        pytest.param((3, 3, 3), (2,), 3, id="freed in the middle"),
+        pytest.param((6, 6), (), 0, id="no page"),
+        pytest.param((2, 2, 2, 2), (), 0, id="no slot"),
+    ],
+)
+def test_room(held: tuple[int, ...], freed: tuple[int, ...], room: int) -> None:
+    """The next record may have exactly as many pages as there is room for."""
+    memory = _memory_with(*held)
+    for record in freed:
+        memory.erase_record(record)
+    assert memory.room() == room
+    with pytest.raises(MemoryFullError):
+        memory.store_record(record_of(memory.next_record(), max(2, room + 1)))
+    if room:
+        memory.store_record(record_of(memory.next_record(), room))
+
+
+def test_pages_that_two_slots_name_are_taken_once() -> None:
+    """A damaged slot that names another record's pages takes no room of its own."""
+    memory = _memory_with(4, 4)
+    memory.write_page(memory.first.slot_page(1), pack_slot(DirectorySlot(1, memory.slots()[1].first_page, 4), 4))
+    assert memory.room() == 8
+    memory.store_record(record_of(3, 8))
+
+
+def _repaired(*pages: tuple[int, PageKind, int, int]) -> list[DirectorySlot]:
+    """Return what a repair of slot 3 finds among pages without a body, each given as place, kind, record, number."""
+    memory = MemoryImage.blank(SMALL_MEMORY)
+    for place, kind, record, number in pages:
+        memory.write_page(place, build_page(kind, record, number, b""))
+    memory.write_page(4, b"torn" * 64)
+    memory.repair()
+    return memory.slots()
+
+
+def test_repair_does_not_look_at_content() -> None:
+    """A record whose values are not allowed is a record that stands there; record 0 is none."""
+    pages = ((6, PageKind.HEADER, 7, 0), (7, PageKind.DATA, 7, 1), (8, PageKind.END, 7, 2))
+    assert _repaired(*pages) == [DirectorySlot(7, 6, 3)]
+    memory = MemoryImage.blank(replace(SMALL_MEMORY, directory_pages=1, page_count=14))
+    memory.write_page(1, b"torn" * 64)
+    for page in ((6, PageKind.HEADER, 0, 0), (7, PageKind.END, 0, 1)):
+        memory.write_page(page[0], build_page(*page[1:], b""))
+    assert memory.repair() == [1]
+    assert memory.page(1) == ERASED_PAGE
+
+
+def test_repair_takes_the_first_of_two_equal_numbers() -> None:
+    """Of two whole records with one number, the slot names the one whose header has the lower address."""
+    early = ((6, PageKind.HEADER, 7, 0), (7, PageKind.END, 7, 1))
+    late = ((10, PageKind.HEADER, 7, 0), (11, PageKind.DATA, 7, 1), (12, PageKind.END, 7, 2))
+    assert _repaired(*late, *early) == [DirectorySlot(7, 6, 2)]
 
 
 @given(
@@ -136,7 +178,7 @@ def test_no_room_in_one_piece() -> None:
 @settings(max_examples=100, deadline=None)
 def test_any_life(actions: list[tuple[str, int]]) -> None:
     """Through any storing and erasing, kept records keep their bytes, refusals change nothing, numbers only rise."""
-    memory = MemoryImage.blank(FIRST)
+    memory = MemoryImage.blank(SMALL_MEMORY)
     kept: dict[int, list[bytes]] = {}
     newest = 0
     for action, figure in actions:
@@ -147,7 +189,7 @@ def test_any_life(actions: list[tuple[str, int]]) -> None:
             assert memory.erase_record(record)
             del kept[record]
         elif action == "store":
-            pages = _record(newest + 1, figure)
+            pages = record_of(newest + 1, figure)
             try:
                 memory.store_record(pages)
             except MemoryFullError:
@@ -166,14 +208,14 @@ def test_number_is_not_repeated_after_everything_was_erased() -> None:
     for record in (1, 2, 3):
         memory.erase_record(record)
     assert (memory.slots(), memory.next_record()) == ([], 4)
-    memory.store_record(_record(4, 2))
+    memory.store_record(record_of(4, 2))
     assert memory.next_record() == 5
 
 
 def test_number_of_a_record_that_was_cut_off_is_not_used_again() -> None:
     """A header without a slot, left by a power loss, is left alone, and its number is not given again."""
     memory = _memory_with(2)
-    memory.write_page(7, _record(2, 3)[0])
+    memory.write_page(7, record_of(2, 3)[0])
     assert memory.slots() == [DirectorySlot(1, 5, 2)]
     assert memory.next_record() == 3
 
@@ -207,18 +249,20 @@ def test_slot_with_impossible_values_is_left_out(page: bytes) -> None:
     memory = _memory_with(3)
     memory.write_page(1, page)
     assert memory.slots() == [DirectorySlot(1, 5, 3)]
-    assert memory.capture(1)[256:] == b"".join(_record(1, 3))
+    assert memory.capture(1)[256:] == b"".join(record_of(1, 3))
 
 
 @pytest.mark.parametrize(
     "data",
     [
         pytest.param(b"", id="empty"),
-        pytest.param(pack_first(FIRST)[:255], id="part of a page"),
-        pytest.param(pack_first(FIRST), id="first page only"),
-        pytest.param(pack_first(FIRST) + ERASED_PAGE * 17, id="too long"),
+        pytest.param(pack_first(SMALL_MEMORY)[:255], id="part of a page"),
+        pytest.param(pack_first(SMALL_MEMORY), id="first page only"),
+        pytest.param(pack_first(SMALL_MEMORY) + ERASED_PAGE * 17, id="too long"),
         pytest.param(ERASED_PAGE * 17, id="erased"),
-        pytest.param(build_page(PageKind.DATA, 1, 1, pack_first(FIRST)[16:]) + ERASED_PAGE * 16, id="another kind"),
+        pytest.param(
+            build_page(PageKind.DATA, 1, 1, pack_first(SMALL_MEMORY)[16:]) + ERASED_PAGE * 16, id="another kind"
+        ),
     ],
 )
 def test_no_memory(data: bytes) -> None:
@@ -230,7 +274,7 @@ def test_no_memory(data: bytes) -> None:
 @pytest.mark.parametrize("number", [-1, 17, 2**32])
 def test_pages_outside_memory(number: int) -> None:
     """A page outside memory is neither read nor written."""
-    memory = MemoryImage.blank(FIRST)
+    memory = MemoryImage.blank(SMALL_MEMORY)
     with pytest.raises(IndexError):
         memory.page(number)
     with pytest.raises(IndexError):
@@ -241,7 +285,7 @@ def test_pages_outside_memory(number: int) -> None:
 @pytest.mark.parametrize("length", [0, 255, 257])
 def test_only_whole_pages_are_written(length: int) -> None:
     """A write of another length than a page is refused, so memory never changes its size."""
-    memory = MemoryImage.blank(FIRST)
+    memory = MemoryImage.blank(SMALL_MEMORY)
     with pytest.raises(ValueError, match="256 bytes"):
         memory.write_page(5, bytes(length))
-    assert bytes(memory.data) == pack_first(FIRST) + ERASED_PAGE * 16
+    assert bytes(memory.data) == pack_first(SMALL_MEMORY) + ERASED_PAGE * 16

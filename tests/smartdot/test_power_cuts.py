@@ -12,20 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from smartdot import (
     ERASED_PAGE,
     DirectorySlot,
-    FirstPage,
     MemoryFullError,
     MemoryImage,
-    RecordHeader,
-    RecordWriter,
-    SampleType,
-    Sensor,
-    SensorKind,
-    Version,
 )
-
-# 1 first page, 4 slots, a ring of 12 pages: 5 to 16.
-FIRST = FirstPage("TEST", Version(1, 0, 0), Version(1, 0, 0), page_count=17, directory_pages=4)
-ACCEL = Sensor(SensorKind.ACCEL, 3, SampleType.INT16, 100_000, 2048.0, 16.0, -32768, 32767)
+from tests.smartdot.images import SMALL_MEMORY, record_of
 
 
 class PowerCut(Exception):
@@ -63,15 +53,6 @@ class CutMemory(MemoryImage):
         super().write_page(number, data)
 
 
-def _record(number: int, page_count: int) -> list[bytes]:
-    writer = RecordWriter(RecordHeader(number, 1000 * number, 1000, (ACCEL,), power_up=number % 65536))
-    for sample in range(36 * (page_count - 2)):
-        writer.add(0, 1000 * number + 10 * sample, (number % 1000, sample, page_count))
-    pages = writer.finish()
-    assert len(pages) == page_count
-    return pages
-
-
 def _switch_on(data: bytearray) -> MemoryImage:
     memory = MemoryImage(bytearray(data))
     memory.repair()
@@ -90,7 +71,7 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.memory: MemoryImage = MemoryImage.blank(FIRST)
+        self.memory: MemoryImage = MemoryImage.blank(SMALL_MEMORY)
         self.kept: dict[int, bytes] = {}
         self.highest_seen = 0
 
@@ -106,7 +87,7 @@ class Life(RuleBasedStateMachine):
         """A record is stored, or refused without a byte changed."""
         number = self.memory.next_record()
         assert number > self.highest_seen
-        pages, before = _record(number, page_count), bytes(self.memory.data)
+        pages, before = record_of(number, page_count), bytes(self.memory.data)
         try:
             self.memory.store_record(pages)
         except MemoryFullError:
@@ -120,7 +101,7 @@ class Life(RuleBasedStateMachine):
         memory = self._cut_memory(cut)
         number = memory.next_record()
         assert number > self.highest_seen
-        pages = _record(number, page_count)
+        pages = record_of(number, page_count)
         with contextlib.suppress(PowerCut, MemoryFullError):
             memory.store_record(pages)
         self.memory = _switch_on(memory.data)
@@ -165,10 +146,10 @@ TestLife.settings = settings(max_examples=60, stateful_step_count=25, deadline=N
 
 def _memories() -> Iterator[tuple[str, bytearray]]:
     """Memories in which a record of 5 pages has room, each with another history in its ring."""
-    blank = MemoryImage.blank(FIRST)
+    blank = MemoryImage.blank(SMALL_MEMORY)
     yield "blank", bytearray(blank.data)
     for number, page_count in ((1, 5), (2, 3), (3, 4)):
-        blank.store_record(_record(number, page_count))
+        blank.store_record(record_of(number, page_count))
     blank.erase_record(1)
     yield "freed at the ring's begin", bytearray(blank.data)
     blank.erase_record(3)
@@ -176,7 +157,7 @@ def _memories() -> Iterator[tuple[str, bytearray]]:
     blank.erase_record(2)
     yield "all freed", bytearray(blank.data)
     for number in (4, 5, 6, 7):
-        blank.store_record(_record(number, 3))
+        blank.store_record(record_of(number, 3))
     for number in (4, 5):
         blank.erase_record(number)
     yield "the slot's second use", bytearray(blank.data)
@@ -194,7 +175,7 @@ def test_every_cut_of_storing(data: bytearray) -> None:
     """Cut at each page write and in its middle, the records before are whole, and the new one as soon as its end is."""
     before = _held(MemoryImage(bytearray(data)))
     number = MemoryImage(data).next_record()
-    pages = _record(number, 5)
+    pages = record_of(number, 5)
     for cut in _cuts(len(pages) + 1):
         memory = CutMemory(bytearray(data))
         memory.cut = cut
@@ -205,7 +186,7 @@ def test_every_cut_of_storing(data: bytearray) -> None:
         slot_was_begun = cut.after == len(pages) and cut.torn_bytes > 0
         assert _held(after) == (before | new if slot_was_begun else before), cut
         # And the next record overwrites none of them.
-        following = _record(after.next_record(), 2)
+        following = record_of(after.next_record(), 2)
         try:
             after.store_record(following)
         except MemoryFullError:
@@ -215,9 +196,9 @@ def test_every_cut_of_storing(data: bytearray) -> None:
 
 def test_every_cut_of_the_repair_itself() -> None:
     """Two torn slots are both repaired, also when the power goes while they are being repaired."""
-    memory = MemoryImage.blank(FIRST)
+    memory = MemoryImage.blank(SMALL_MEMORY)
     for number in (1, 2, 3):
-        memory.store_record(_record(number, 3))
+        memory.store_record(record_of(number, 3))
     whole = bytes(memory.data)
     for number in (1, 3):
         memory.write_page(1 + number, memory.page(1 + number)[:20] + ERASED_PAGE[20:])
@@ -234,32 +215,32 @@ def test_every_cut_of_the_repair_itself() -> None:
 
 def test_torn_slot_of_the_newest_record_is_not_overwritten() -> None:
     """A whole record whose slot is torn gets its slot back before the next record is stored, which goes behind it."""
-    memory = MemoryImage.blank(FIRST)
-    memory.store_record(_record(1, 3))
-    memory.store_record(_record(2, 4))
+    memory = MemoryImage.blank(SMALL_MEMORY)
+    memory.store_record(record_of(1, 3))
+    memory.store_record(record_of(2, 4))
     memory.write_page(1 + 2, memory.page(1 + 2)[:20] + ERASED_PAGE[20:])
     assert [slot.record for slot in memory.slots()] == [1]
-    assert memory.store_record(_record(3, 2)) == DirectorySlot(3, 12, 2)
-    assert _held(memory) == {number: b"".join(_record(number, pages)) for number, pages in ((1, 3), (2, 4), (3, 2))}
+    assert memory.store_record(record_of(3, 2)) == DirectorySlot(3, 12, 2)
+    assert _held(memory) == {number: b"".join(record_of(number, pages)) for number, pages in ((1, 3), (2, 4), (3, 2))}
 
 
 def test_repair_tells_what_it_wrote() -> None:
     """The pages that were written are named, so that they can be written to a chip; a sound memory is left alone."""
-    memory = MemoryImage.blank(FIRST)
-    memory.store_record(_record(1, 3))
+    memory = MemoryImage.blank(SMALL_MEMORY)
+    memory.store_record(record_of(1, 3))
     assert memory.repair() == []
     memory.write_page(2, memory.page(2)[:255] + b"\x01")
     memory.write_page(4, b"\x00" * 256)
     assert memory.repair() == [2, 4]
-    assert _held(memory) == {1: b"".join(_record(1, 3))}
+    assert _held(memory) == {1: b"".join(record_of(1, 3))}
     assert memory.page(4) == ERASED_PAGE
 
 
 def test_freed_records_do_not_come_back() -> None:
     """A freed record stands whole in the ring and stays freed, also when another slot is repaired."""
-    memory = MemoryImage.blank(FIRST)
+    memory = MemoryImage.blank(SMALL_MEMORY)
     for number in (1, 2):
-        memory.store_record(_record(number, 3))
+        memory.store_record(record_of(number, 3))
     memory.erase_record(1)
     memory.write_page(1 + 2, b"\x00" * 256)
     assert memory.repair() == [3]
@@ -268,12 +249,12 @@ def test_freed_records_do_not_come_back() -> None:
 
 def test_older_record_of_the_same_slot_does_not_come_back() -> None:
     """Of two whole records that had the same slot, a torn slot was the newer one's."""
-    memory = MemoryImage.blank(FIRST)
+    memory = MemoryImage.blank(SMALL_MEMORY)
     for number in (1, 2, 3, 4):
-        memory.store_record(_record(number, 2))
+        memory.store_record(record_of(number, 2))
     for number in (1, 2, 3):
         memory.erase_record(number)
-    memory.store_record(_record(5, 2))
+    memory.store_record(record_of(5, 2))
     memory.write_page(1 + 1, b"\x00" * 256)
     memory.repair()
     assert list(_held(memory)) == [4, 5]
@@ -281,21 +262,21 @@ def test_older_record_of_the_same_slot_does_not_come_back() -> None:
 
 def test_number_survives_two_cuts_in_a_row() -> None:
     """The page that alone carries the highest number is not the first to be written over."""
-    memory = MemoryImage.blank(FIRST)
-    memory.store_record(_record(1, 2))
+    memory = MemoryImage.blank(SMALL_MEMORY)
+    memory.store_record(record_of(1, 2))
     memory.erase_record(1)
     # Record 2 gets its header over record 1's and is cut off while its second page replaces record 1's last.
     device = CutMemory(memory.data)
     device.cut = Cut(1, 100, erases_first=True)
     with pytest.raises(PowerCut):
-        device.store_record(_record(2, 3))
+        device.store_record(record_of(2, 3))
     # Record 3 is cut off in its header.
     device = CutMemory(device.data)
     assert device.next_record() == 3
     device.cut = Cut(0, 100, erases_first=True)
     with pytest.raises(PowerCut):
-        device.store_record(_record(3, 3))
+        device.store_record(record_of(3, 3))
     memory = _switch_on(device.data)
     assert memory.next_record() == 3
-    assert memory.store_record(_record(3, 12)).first_page == 6
+    assert memory.store_record(record_of(3, 12)).first_page == 6
     assert list(_held(memory)) == [3]

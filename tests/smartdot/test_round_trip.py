@@ -11,21 +11,19 @@ from hypothesis import strategies as st
 
 from smartdot import (
     CaptureState,
-    FirstPage,
+    EndReason,
     PageError,
     RecordHeader,
     RecordWriter,
     SampleType,
     Sensor,
     SensorKind,
-    Version,
     decode_capture,
     inspect_capture,
 )
 from smartdot.columns import SensorColumns, sensor_columns
-from smartdot.layout import pack_first
+from tests.smartdot.images import FIRST_PAGE
 
-FIRST_PAGE = pack_first(FirstPage("TEST", Version(1, 0, 0), Version(1, 0, 0), page_count=64, directory_pages=4))
 LIMITS = {SampleType.INT16: (-32768, 32767), SampleType.UINT16: (0, 65535)}
 ACCEL = Sensor(SensorKind.ACCEL, 3, SampleType.INT16, 100_000, 2048.0, 16.0, -32768, 32767)
 LIGHT = Sensor(SensorKind.LIGHT, 1, SampleType.UINT16, 10_000, 1.0, 64000.0, 0, 65535)
@@ -256,6 +254,32 @@ def test_last_index() -> None:
     capture = decode_capture(FIRST_PAGE + b"".join(writer.finish()))
     assert capture.end.totals[1].made == 2**32 - 1
     assert sensor_columns(capture, 1).index.tolist() == [2**32 - 3, 2**32 - 2]
+
+
+@given(
+    most_pages=st.integers(2, 14), steps=st.lists(st.tuples(st.integers(0, 1), st.sampled_from([5, 7])), max_size=300)
+)
+@settings(max_examples=100, deadline=None)
+def test_record_that_has_too_few_pages(most_pages: int, steps: list[tuple[int, int]]) -> None:
+    """A record never has more pages than are free; what has no page is lost, and all of it is verified."""
+    writer, whole, ticks, added = RecordWriter(HEADER, most_pages), RecordWriter(HEADER), 1000, [0, 0]
+    for place, step in steps:
+        ticks += step
+        for one in (writer, whole):
+            one.add(place, ticks, (1, 2, 3)[: HEADER.sensors[place].axes])
+        added[place] += 1
+    pages, all_pages = writer.finish(), whole.finish()
+    capture = decode_capture(FIRST_PAGE + b"".join(pages))
+    assert len(pages) == min(most_pages, len(all_pages))
+    assert writer.is_cut == (len(all_pages) > most_pages) == (capture.end.reason is EndReason.MEMORY_FULL)
+    assert [total.made for total in capture.end.totals] == added
+    assert pages[:-1] == all_pages[: len(pages) - 1]
+
+
+def test_record_of_one_page_is_refused() -> None:
+    """Header and end are two pages."""
+    with pytest.raises(ValueError, match="not 1 pages"):
+        RecordWriter(HEADER, 1)
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,8 @@ from smartdot import (
     inspect_capture,
 )
 from smartdot.columns import sensor_columns
-from smartdot.layout import pack_first
-from tests.smartdot.images import three_games
+from tests.smartdot.images import FIRST_PAGE, three_games
 
-FIRST_PAGE = pack_first(FirstPage("TEST", Version(1, 0, 0), Version(1, 0, 0), page_count=64, directory_pages=4))
 ACCEL, GYRO, MAG, LIGHT = SensorKind
 INT16, UINT16 = SampleType
 

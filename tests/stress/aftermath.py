@@ -7,7 +7,8 @@ from pathlib import Path
 from device_bridge.spool import CaptureState, Spool
 from tests.stress.campaign import Outcome, Plan
 from tests.stress.door import Door, Fault
-from tests.stress.siege import Force, Siege
+from tests.stress.force import Force
+from tests.stress.siege import Siege
 from tests.stress.stand_in import StandIn
 from tests.stress.zygote import Zygote
 

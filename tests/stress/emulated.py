@@ -12,7 +12,6 @@ from tests.stress.zygote import Zygote
 
 _HEADER = "time_s,accel_x_g,accel_y_g,accel_z_g,gyro_x_dps,gyro_y_dps,gyro_z_dps,mag_x_ut,mag_y_ut,mag_z_ut,light_lx"
 _SAMPLES, _SAMPLE_HZ = 300, 400
-_EVERY_S = 0.4
 # Of packets on their way, of requests, and of writes into the memory.
 _FAULTS = (
     "flip:0.01",
@@ -41,12 +40,12 @@ class EmulatedDevice:
     Args:
         zygote: Starts it.
         folder: Where its files are.
-        number: Which it is.
+        number: Which it is; an odd one is on TCP, another on a pty.
         recording: What it records, again and again.
-        is_tcp: On TCP instead of a pty.
+        record_every_s: How often it records a shot.
     """
 
-    def __init__(self, zygote: Zygote, folder: Path, number: int, recording: Path, *, is_tcp: bool) -> None:
+    def __init__(self, zygote: Zygote, folder: Path, number: int, recording: Path, record_every_s: float) -> None:
         self._zygote = zygote
         self._number = number
         self._memory = folder / f"flash-{number}.bin"
@@ -54,8 +53,9 @@ class EmulatedDevice:
         self._recording = recording
         self._is_resting = False
         self._process: int | None = None
-        self._tcp_port = _free_port() if is_tcp else None
-        self.place = f"tcp://127.0.0.1:{self._tcp_port}" if is_tcp else str(folder / f"dot-{number}")
+        self._record_every_s = record_every_s
+        self._tcp_port = _free_port() if number % 2 else None
+        self.place = f"tcp://127.0.0.1:{self._tcp_port}" if self._tcp_port else str(folder / f"dot-{number}")
         self.plug()
 
     @property
@@ -76,7 +76,7 @@ class EmulatedDevice:
         words += ["--recording", str(self._recording)]
         words += ["--link", self.place] if self._tcp_port is None else ["--tcp", f"127.0.0.1:{self._tcp_port}"]
         if not self._is_resting:
-            words += ["--every", str(_EVERY_S), "--fault-seed", str(self._number)]
+            words += ["--every", str(self._record_every_s), "--fault-seed", str(self._number)]
             words += [word for fault in _FAULTS for word in ("--fault", fault)]
         self._process = self._zygote.start_bridge(words, {}, self._log)
 
@@ -86,6 +86,9 @@ class EmulatedDevice:
             os.kill(self._process, signal.SIGKILL)
             self._zygote.wait(self._process)
             self._process = None
+        if self._tcp_port is None:
+            # As the system does with the name of a port that is gone: another program's pty may get its number.
+            Path(self.place).unlink(missing_ok=True)
 
     def record(self, _chance: random.Random, _data_pages: int) -> bool:
         """Do nothing: it records by itself."""

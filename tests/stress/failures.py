@@ -1,27 +1,25 @@
-"""A failure before, inside and after every write of the spool and every call of the API, in every operation."""
+"""A failure before, inside and after every write of the spool, call of the API and request to a device."""
 
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from device_bridge.errors import BridgeError
-from device_bridge.spool import CaptureState, NewCapture, Spool, SpooledPage
+from device_bridge.spool import CaptureState, Spool
 from smartdot import MemoryImage
-from tests.stress.campaign import Outcome, Plan, seeded
+from tests.stress.begins import Begin, prepare
+from tests.stress.campaign import Outcome, Plan
 from tests.stress.devices import PluggedDevice
 from tests.stress.injection import KILLED, Injector, Manner, Moment, injected
-from tests.stress.memory import blank_memory, captures, make_memory
+from tests.stress.memory import captures
 from tests.stress.operations import OPERATIONS, World, erase, pull, push
 from tests.stress.stand_in import StandIn
 from tests.stress.zygote import Zygote
 
 NAME = "failures"
-_SIZES = [0, 12]
-# Just above what goes into one request.
-_TICKET_PAGES = 4 * 4096
 _REPEATS = 8
 _MOST_POINTS = 500
 # A point that has no such moment, and an operation that ended before the point. Any other code is a failure.
@@ -38,23 +36,6 @@ def run(plan: Plan) -> Outcome:
         outcome.merge(fail_everywhere(name, plan.seed))
         plan.say(f"{name}: {int(outcome.counts['failures_injected'])} failures injected until now")
     return outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Begin:
-    """What an operation begins with; each try gets it anew.
-
-    Attributes:
-        spool: The spool's bytes, None for none.
-        memory: The device's memory.
-        stored: What the cloud holds.
-        expected: What the cloud must hold in the end.
-    """
-
-    spool: bytes | None
-    memory: bytes
-    stored: dict[str, bytes]
-    expected: list[bytes]
 
 
 @dataclass(slots=True)
@@ -95,50 +76,9 @@ def _range(operation: str, seed: int) -> Iterator[Range]:
     with tempfile.TemporaryDirectory() as name:
         api = StandIn()
         try:
-            yield Range(Path(name), api, _prepare(operation, seed, Path(name) / "begin", api))
+            yield Range(Path(name), api, prepare(operation, seed, Path(name) / "begin", api))
         finally:
             api.close()
-
-
-def _prepare(operation: str, seed: int, folder: Path, api: StandIn) -> Begin:
-    """Bring a bridge to where an operation begins, without failures."""
-    folder.mkdir()
-    image = make_memory(seeded(seed, NAME), "DOT-1", _SIZES, directory_pages=8)
-    if operation == "push by ticket":
-        image = blank_memory("DOT-1", 64)
-    device = PluggedDevice(image, folder / "dot")
-    world = World(folder, device.place, api.url)
-    expected = list(device.made.values())
-    try:
-        steps: dict[str, list[Callable[[World], None]]] = {
-            "push": [pull],
-            "push by ticket": [_seal_large],
-            "retry quarantined": [pull, _quarantine],
-            "erase": [pull, push],
-            "heartbeat": [pull],
-        }
-        for step in steps.get(operation, []):
-            step(world)
-        if operation == "push by ticket":
-            with contextlib.closing(Spool(world.spool)) as spool:
-                expected = [spool.load(row) for row in spool.captures()]
-        spool_bytes = world.spool.read_bytes() if world.spool.exists() else None
-        return Begin(spool_bytes, bytes(image.data), dict(api.stored), sorted(expected))
-    finally:
-        device.unplug()
-
-
-def _seal_large(world: World) -> None:
-    with contextlib.closing(Spool(world.spool)) as spool:
-        row = spool.begin(NewCapture("DOT-1", 1, bytes(256), _TICKET_PAGES))
-        spool.add_pages(row.id, [SpooledPage(number, bytes(256), None) for number in range(_TICKET_PAGES)])
-        spool.seal(row.id, {"device": "DOT-1", "record": 1})
-
-
-def _quarantine(world: World) -> None:
-    with contextlib.closing(Spool(world.spool)) as spool:
-        for row in spool.captures():
-            spool.mark_quarantined(row.id, "refused")
 
 
 def fail_everywhere(operation: str, seed: int) -> Outcome:
@@ -214,6 +154,8 @@ def _try(operation: str, world: World, injector: Injector, outcome: Outcome, wha
 
 def _look(place: Range, world: World, device: PluggedDevice, outcome: Outcome, what: str) -> None:
     """Look at what the failure left: every record is on the device, or in the spool, or in the cloud."""
+    if place.begin.is_spool_damaged:
+        return
     held = set(device.holds()) | set(place.api.stored.values())
     if world.spool.exists():
         with contextlib.closing(Spool(world.spool)) as spool:

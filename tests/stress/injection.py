@@ -1,6 +1,7 @@
-"""A failure at one of a program's writes and calls, counted: of the spool's transactions and of HTTP requests.
+"""A failure at one of the bridge's writes and calls, counted: transactions, HTTP requests, writes to a device.
 
-The counting stands where every verb of the spool and every call of the API pass, so that new ones are counted as well.
+The counting stands where every verb of the spool, every call of the API and every request on the link pass, so that new
+ones are counted as well.
 """
 
 import contextlib
@@ -10,11 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from unittest import mock
 
 import urllib3
 
+from device_bridge.errors import DisconnectedError
 from device_bridge.spool import SpoolError
 from device_bridge.spool.database import Database
+from device_bridge.transport import SerialTransport
 
 KILLED = 137
 
@@ -40,7 +44,7 @@ class Injector:
 
     Attributes:
         point: Which, from 0; None never fails, and only counts.
-        moment: Before, inside or after it. A request has no inside.
+        moment: Before, inside or after it. Only a transaction has an inside.
         manner: How.
         passed: Points that were passed.
         has_failed: Whether it has.
@@ -78,17 +82,19 @@ def _line_error() -> urllib3.exceptions.ProtocolError:
     return urllib3.exceptions.ProtocolError("Connection aborted.", ConnectionResetError(104, "reset by peer"))
 
 
+def _unplugged() -> DisconnectedError:
+    return DisconnectedError("the device is gone: it was unplugged")
+
+
 @contextlib.contextmanager
 def injected(injector: Injector) -> Iterator[None]:
-    """Let an injector stand at every transaction of the spool and every HTTP request of this process."""
-    transaction, urlopen = Database.transaction, urllib3.PoolManager.urlopen
-    Database.transaction = _wrap_transaction(injector, transaction)  # type: ignore[method-assign]
-    urllib3.PoolManager.urlopen = _wrap_request(injector, urlopen)  # type: ignore[method-assign]
-    try:
+    """Let an injector stand at every transaction, HTTP request and write to a device of this process."""
+    with (
+        mock.patch.object(Database, "transaction", _wrap_transaction(injector, Database.transaction)),
+        mock.patch.object(urllib3.PoolManager, "urlopen", _wrap_request(injector, urllib3.PoolManager.urlopen)),
+        mock.patch.object(SerialTransport, "write", _wrap_write(injector, SerialTransport.write)),
+    ):
         yield
-    finally:
-        Database.transaction = transaction  # type: ignore[method-assign]
-        urllib3.PoolManager.urlopen = urlopen  # type: ignore[method-assign]
 
 
 def _wrap_transaction(injector: Injector, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -117,3 +123,14 @@ def _wrap_request(injector: Injector, real: Callable[..., Any]) -> Callable[...,
         return response
 
     return urlopen
+
+
+def _wrap_write(injector: Injector, real: Callable[..., None]) -> Callable[..., None]:
+    def write(self: SerialTransport, data: bytes) -> None:
+        here = injector.enter()
+        injector.fail(here, Moment.BEFORE, _unplugged)
+        real(self, data)
+        # The device does what it was asked, and nobody hears of it.
+        injector.fail(here, Moment.AFTER, _unplugged)
+
+    return write

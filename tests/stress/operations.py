@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from device_bridge import backoff
 from device_bridge.api import Api
 from device_bridge.cli import main
 from device_bridge.daemon.erasing import Eraser
-from device_bridge.daemon.heartbeat import _heartbeat
+from device_bridge.daemon.heartbeat import make_heartbeat
 from device_bridge.daemon.journal import Journal
 from device_bridge.device import LinkedSmartDot
 from device_bridge.spool import Spool
@@ -57,6 +58,7 @@ def _command(world: World, *words: str) -> None:
         mock.patch.dict(os.environ, environment),
         # What is done after a wait counts here, not the wait.
         mock.patch.object(backoff, "FIRST_DELAY_S", _FIRST_DELAY_S),
+        mock.patch.object(sys, "stdin", io.StringIO()),
         contextlib.redirect_stdout(silent),
         contextlib.redirect_stderr(silent),
     ):
@@ -103,7 +105,12 @@ def erase(world: World) -> None:
 def heartbeat(world: World) -> None:
     """Tell the API how the bridge is."""
     with _spool(world) as spool, contextlib.closing(Api(world.api, CREDENTIAL)) as api:
-        api.send_heartbeat(_heartbeat(spool))
+        api.send_heartbeat(make_heartbeat(spool))
+
+
+def set_aside(world: World) -> None:
+    """Set a damaged spool aside and take over what can be read of it."""
+    _command(world, "doctor", "--set-aside-spool")
 
 
 OPERATIONS: dict[str, Callable[[World], None]] = {
@@ -114,4 +121,5 @@ OPERATIONS: dict[str, Callable[[World], None]] = {
     "run once": run_once,
     "erase": erase,
     "heartbeat": heartbeat,
+    "set aside": set_aside,
 }

@@ -4,11 +4,11 @@ import contextlib
 import hashlib
 import json
 import os
+import resource
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from device_bridge.spool import CaptureState, Spool
@@ -16,6 +16,7 @@ from tests.stress.campaign import Outcome, Plan, seeded
 from tests.stress.devices import Device, PluggedDevice
 from tests.stress.door import Door, Fault
 from tests.stress.emulated import EmulatedDevice, write_recording
+from tests.stress.force import Force
 from tests.stress.memory import blank_memory, make_memory
 from tests.stress.zygote import Zygote
 
@@ -30,33 +31,9 @@ PATIENCE_S = 90.0
 _LOOK_EVERY_S = 0.05
 # Half of its lives end while it starts.
 _SHORT_LIFE_S = 0.25
+_FULL_AT_BYTES = 60_000
 # A start that loads everything anew takes longer than most of the bridge's lives here.
 _EVERY_FRESH_START = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Force:
-    """What a bridge is made to endure.
-
-    Attributes:
-        kills: How often it is killed.
-        unplugs: How often a device is taken away and comes back.
-        devices: Devices with lines of limited speed.
-        longest_life_s: How long the bridge lives at most before it is killed.
-        fault_share: Share of the API's requests that go wrong.
-        erases: Whether it frees the devices of what the cloud has verified.
-        has_large_record: Whether another device holds a record that goes by ticket.
-        emulators: Devices that are processes of their own, with faults of their own; every second one is on TCP.
-    """
-
-    kills: int
-    unplugs: int
-    devices: int = 0
-    longest_life_s: float = 0.9
-    fault_share: float = 0.25
-    erases: bool = False
-    has_large_record: bool = False
-    emulators: int = 0
 
 
 class Siege:
@@ -103,7 +80,8 @@ class Siege:
         if self._force.emulators:
             write_recording(self.folder / "shot.csv", self._chance)
         for number in range(self._force.emulators):
-            yield EmulatedDevice(self._zygote, self.folder, number, self.folder / "shot.csv", is_tcp=number % 2 == 1)
+            recording, every_s = self.folder / "shot.csv", self._force.record_every_s
+            yield EmulatedDevice(self._zygote, self.folder, number, recording, every_s)
 
     def _plugged(self, device: PluggedDevice) -> PluggedDevice:
         device.on_erased = self._look_at_erased
@@ -124,7 +102,8 @@ class Siege:
         """Do everything that was planned, at moments that the seed draws."""
         self._enrol()
         self._start()
-        acts = [self._kill] * self._force.kills + [self._unplug] * self._force.unplugs
+        force = self._force
+        acts = [self._kill] * force.kills + [self._unplug] * force.unplugs + [self._fill_disk] * force.full_disks
         self._chance.shuffle(acts)
         for done, act in enumerate(acts, 1):
             self._keep_recording()
@@ -207,6 +186,13 @@ class Siege:
         time.sleep(self._chance.uniform(0.0, 0.03))
         device.plug()
         self.outcome.add("unplugs")
+
+    def _fill_disk(self) -> None:
+        """Let no file of the bridge grow for a while, which is what a full disk and a quota do."""
+        resource.prlimit(self._bridge, resource.RLIMIT_FSIZE, (_FULL_AT_BYTES, resource.RLIM_INFINITY))
+        time.sleep(self._chance.uniform(0.05, 0.5))
+        resource.prlimit(self._bridge, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        self.outcome.add("full_disks")
 
     def relieve(self) -> None:
         """Leave the bridge in peace until it is done, and end it."""

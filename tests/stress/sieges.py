@@ -4,7 +4,7 @@ from local_cloud.cloud import LocalCloud
 from tests.stress.aftermath import run_siege
 from tests.stress.campaign import Outcome, Plan
 from tests.stress.cloud_api import CloudApi
-from tests.stress.siege import Force
+from tests.stress.force import Force
 
 KILLS, UNPLUGS, EVERYTHING, CLOUD = "kills", "unplugs", "everything", "cloud"
 _DEVICES_UNPLUGGED = 8
@@ -24,8 +24,16 @@ def run_unplugs(plan: Plan) -> Outcome:
 
 def run_everything(plan: Plan) -> Outcome:
     """Kill the bridge and its devices, which are processes with faults of their own; nothing is erased."""
-    kills, unplugs = plan.choose(10, 150), plan.choose(10, 150)
-    force = Force(kills, unplugs, longest_life_s=3.0, emulators=4, has_large_record=True)
+    force = Force(
+        kills=plan.choose(10, 150),
+        unplugs=plan.choose(10, 150),
+        full_disks=plan.choose(4, 60),
+        longest_life_s=3.0,
+        # They hold some 60 records each, which last to the end.
+        record_every_s=plan.choose(4, 40) / 10,
+        emulators=4,
+        has_large_record=True,
+    )
     return run_siege(EVERYTHING, plan, force)
 
 

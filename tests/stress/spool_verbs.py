@@ -43,7 +43,7 @@ def _fill(spool: Spool, row: CaptureRow) -> None:
     for begin in range(0, row.page_count, batch):
         numbers = range(begin, min(begin + batch, row.page_count))
         spool.add_pages(row.id, [_page(row, number, "checksum" if number == 1 else None) for number in numbers])
-    spool.add_pages(row.id, [_page(row, number) for number in spool.wanted_pages(row.id)])
+    spool.add_pages(row.id, [_page(row, number) for numbers in spool.wanted_ranges(row.id) for number in numbers])
     spool.seal(row.id, {"device": row.device, "record": row.record})
 
 
@@ -60,7 +60,6 @@ def _send(spool: Spool) -> None:
     """Send what is sealed, with every refusal on the way."""
     for row in spool.captures(CaptureState.SEALED):
         spool.note_attempt(row.id, "the API cannot be reached")
-        spool.mark_ticket(row.id)
         spool.mark_sent(row.id)
         spool.mark_unsent(row.id, "the bytes changed on their way")
         spool.mark_quarantined(row.id, "the API refuses this capture")

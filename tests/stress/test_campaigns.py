@@ -9,7 +9,7 @@ from local_cloud.cloud import LocalCloud
 from tests.stress import images, packets, sieges
 from tests.stress.aftermath import run_siege
 from tests.stress.campaign import Outcome, Plan
-from tests.stress.siege import Force
+from tests.stress.force import Force
 from tests.stress.stand_in import StandIn
 
 SEED = 20_261_124

@@ -3,7 +3,8 @@
 from typing import Final
 
 from device_bridge.interface import Result
-from device_bridge.link import Packet
+from device_bridge.link import MAX_PAYLOAD_BYTES, Packet
+from device_bridge.printable import printable
 from smartdot import ERASED_PAGE, PAGE_SIZE_BYTES, PageError, read_page
 
 _ADDRESSES: Final = 2**32
@@ -17,8 +18,8 @@ def check_request(address: int, buffer: bytes | bytearray, count: int) -> Result
 
 
 def reply_text(reply: Packet) -> str:
-    """Return a command's answer as text, whatever bytes it holds."""
-    return reply.payload.decode("ascii", errors="replace")
+    """Return a command's answer as text on one line, whatever bytes it holds."""
+    return printable(reply.payload.decode("ascii", errors="replace"), MAX_PAYLOAD_BYTES)
 
 
 def reply_result(reply: Packet) -> Result:

@@ -4,18 +4,20 @@ import base64
 import hashlib
 import json
 import socket
+import ssl
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 import urllib3
 
 from device_bridge.api_address import check_api_url, is_private
 from device_bridge.api_replies import (
     HttpReply,
-    parse_retry_after,
+    certificate_end,
     read_acknowledgement,
     read_identity,
+    read_line,
     read_next_s,
     read_ticket,
     storage_failure,
@@ -29,6 +31,8 @@ from device_bridge.api_values import (
     EndpointError,
     Heartbeat,
     HeartbeatDevice,
+    Line,
+    Patience,
     RefusedError,
     Ticket,
     TicketExpiredError,
@@ -50,6 +54,7 @@ __all__ = [
     "EndpointError",
     "Heartbeat",
     "HeartbeatDevice",
+    "Line",
     "Patience",
     "RefusedError",
     "Ticket",
@@ -57,7 +62,6 @@ __all__ = [
     "TryLaterError",
     "UnreachableError",
     "check_api_url",
-    "parse_retry_after",
 ]
 
 MAX_INLINE_BYTES: Final = 4 * 2**20
@@ -68,23 +72,6 @@ _NOT_FOUND = 404
 _JSON = {"Content-Type": "application/json"}
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a request may take.
-
-    Attributes:
-        connect_s: Until there is a connection, and until 64 KiB of a body are on their way.
-        read_s: Until the next bytes of a reply come.
-        total_s: For the whole exchange, whatever comes meanwhile, beside the time of a body.
-        slowest_bytes_per_s: A body gets the time that a line of this speed needs for it.
-    """
-
-    connect_s: float = 10.0
-    read_s: float = 60.0
-    total_s: float = 120.0
-    slowest_bytes_per_s: float = 16_384.0
-
-
 class Api:
     """The Web API, for one bridge. Several threads may use it.
 
@@ -92,10 +79,14 @@ class Api:
         url: Its address, without `/v1`.
         credential: The bridge's credential; it is sent as Bearer and appears in no message.
         patience: How long a request may take.
+
+    Attributes:
+        line: What the last answer showed of the line to the API, None before the first.
     """
 
     def __init__(self, url: str, credential: str, patience: Patience | None = None) -> None:
         self._url = check_api_url(url)
+        self.line: Line | None = None
         self._credential = credential
         self._patience = patience or Patience()
         timeout = urllib3.Timeout(connect=self._patience.connect_s, read=self._patience.read_s)
@@ -205,6 +196,8 @@ class Api:
 
     def _request(self, method: str, url: str, headers: dict[str, str], body: Iterable[bytes] | None) -> HttpReply:
         response = self._pool.request(method, url, body=body, headers=headers, redirect=False, preload_content=False)
+        if "Authorization" in headers:
+            self.line = read_line(response.connection, response.headers.get("Date"))
         try:
             content = response.read(_MAX_REPLY_BYTES, decode_content=True)
         finally:
@@ -226,9 +219,20 @@ class _HttpConnection(urllib3.connection.HTTPConnection):
         watch_connection(connection)
         return connection
 
+    def putrequest(self, *args: Any, **kwargs: Any) -> None:
+        # A connection that is kept was opened under another deadline, or under none.
+        if self.sock is not None:
+            watch_connection(self.sock)
+        super().putrequest(*args, **kwargs)
+
 
 class _HttpsConnection(_HttpConnection, urllib3.connection.HTTPSConnection):
-    pass
+    certificate: tuple[str | None, datetime | None] = (None, None)
+
+    def connect(self) -> None:
+        super().connect()
+        if isinstance(self.sock, ssl.SSLSocket):
+            self.certificate = self.sock.version(), certificate_end(self.sock.getpeercert() or {})
 
 
 class _HttpPool(urllib3.HTTPConnectionPool):

@@ -11,8 +11,16 @@ def check_api_url(url: str) -> str:
     """Return the API's address without a slash at its end.
 
     Raises:
-        UsageError: It is no http or https address, or would send the credential over the network in the clear.
+        UsageError: It is no http or https address, would send the credential over the network in the clear, or holds
+            what may be a secret; then the message does not show it.
     """
+    if "@" in url:
+        raise UsageError(
+            "--api holds a user name or a password (what stands before an @): leave it out, and take the bridge's "
+            "credential with `device_bridge enrol`"
+        )
+    if "?" in url or "#" in url:
+        raise UsageError("--api takes an address without a ? or # in it, such as https://example.org")
     try:
         parts = urlsplit(url)
     except ValueError as error:

@@ -3,26 +3,33 @@
 import json
 import math
 import re
+import ssl
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from device_bridge.api_values import (
+    DELIVERED_STATES,
+    PENDING,
+    REJECTED,
     Acknowledgement,
     ApiError,
     BridgeIdentity,
     BusyError,
     CredentialRefusedError,
     EndpointError,
+    Line,
     RefusedError,
     Ticket,
     TicketExpiredError,
     TryLaterError,
 )
+from device_bridge.moments import read_moment
+from device_bridge.printable import printable
 
 _LONGEST_WAIT_S = 3600.0
 _OWN_PROBLEMS = "urn:problem-type:revmetrix:"
@@ -31,6 +38,8 @@ _NEW_CREDENTIAL = (
     "code that the account's owner approves"
 )
 _OK, _CREATED = 200, 201
+_LONGEST_WORDS = 300
+_LONGEST_NAME = 100
 # What RFC 9110 5.1 and 5.5 allow, less everything that is not printable ASCII.
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[ -~]*")
@@ -72,8 +81,7 @@ class HttpReply:
         problem = self.json()
         words = [str(problem[name]) for name in ("title", "detail") if isinstance(problem.get(name), str)]
         text = (": ".join(words) or _storage_code(self.body)).encode("ascii", errors="replace").decode("ascii")
-        printable = "".join(letter if letter.isprintable() else " " for letter in text)
-        return f"{self.status} {printable[:300]}".strip()
+        return f"{self.status} {printable(text, _LONGEST_WORDS)}".strip()
 
     def retry_after_s(self) -> float | None:
         """Return how long the reply asks to wait."""
@@ -93,10 +101,13 @@ def read_acknowledgement(reply: HttpReply, sha256: str) -> Acknowledgement:
         raise TryLaterError(
             f"the API answered {reply.status} without the capture's own hash {sha256[:12]}...: not taken as delivered"
         )
-    reason = answer.get("reason")
-    return Acknowledgement(
-        str(answer.get("state", "unknown")), reply.status == _CREATED, reason if isinstance(reason, str) else None
-    )
+    state, reason = answer.get("state"), answer.get("reason")
+    if state not in (*DELIVERED_STATES, PENDING, REJECTED):
+        raise TryLaterError(
+            f"the API answered {reply.status} without a state of the capture that this device_bridge knows "
+            f"({printable(str(state), _LONGEST_NAME)}): not taken as delivered"
+        )
+    return Acknowledgement(state, printable(reason, _LONGEST_WORDS) if isinstance(reason, str) else None)
 
 
 def read_ticket(reply: HttpReply, sha256: str, size_bytes: int) -> Acknowledgement | Ticket:
@@ -112,7 +123,7 @@ def read_ticket(reply: HttpReply, sha256: str, size_bytes: int) -> Acknowledgeme
     is_ours = (answer.get("sha256"), answer.get("method")) == (sha256, "PUT")
     if not is_ours or not isinstance(url, str) or not isinstance(headers, dict) or not _can_be_sent(headers):
         raise TryLaterError("the API answered 201 without a ticket for the capture's own hash")
-    return Ticket(sha256, size_bytes, url, headers, _read_moment(answer.get("expires_at")))
+    return Ticket(sha256, size_bytes, url, headers)
 
 
 def _can_be_sent(headers: dict[str, Any]) -> bool:
@@ -127,10 +138,10 @@ def read_identity(reply: HttpReply) -> BridgeIdentity:
     if reply.status != _OK:
         raise failure(reply)
     answer = reply.json()
-    server_time = _read_moment(answer.get("server_time"))
+    server_time = read_moment(answer.get("server_time"))
     if not isinstance(answer.get("id"), str) or server_time is None:
         raise EndpointError(f"what answers at the address is not the API (it answered {reply.status})")
-    return BridgeIdentity(answer["id"], str(answer.get("name", "")), server_time)
+    return BridgeIdentity(printable(str(answer.get("name", "")), _LONGEST_NAME), server_time)
 
 
 def read_next_s(reply: HttpReply) -> float:
@@ -154,7 +165,7 @@ def failure(reply: HttpReply) -> ApiError:
         return TryLaterError(f"the bytes changed on their way to the API ({said})")
     later = f"the API cannot take it now ({said})"
     if reply.status == 429 or reply.retry_after_s() is not None:  # noqa: PLR2004 - Too Many Requests
-        return BusyError(later, reply.retry_after_s())
+        return BusyError(later, reply.retry_after_s(), is_apis_own=reply.is_api_problem())
     if reply.status in (502, 503, 504) or not reply.is_api_problem():
         return EndpointError(later)
     if reply.status in (400, 413, 415, 422):
@@ -197,13 +208,31 @@ def parse_retry_after(value: str | None) -> float | None:
     return min(max(0.0, seconds), _LONGEST_WAIT_S) if math.isfinite(seconds) else None
 
 
-def _until(date: str) -> float:
-    return parsedate_to_datetime(date).timestamp() - time.time()
+def read_line(connection: object, date: str | None) -> Line:
+    """Return what an answer showed of the line that it came by.
+
+    Args:
+        connection: The connection, which holds its `certificate` when it speaks TLS.
+        date: The answer's `Date`.
+    """
+    tls, ends_at = getattr(connection, "certificate", (None, None))
+    return Line(tls, ends_at, parse_date(date))
 
 
-def _read_moment(text: object) -> datetime | None:
+def certificate_end(certificate: Mapping[str, Any]) -> datetime | None:
+    """Return when a certificate that was checked ends (`ssl.SSLSocket.getpeercert`), None when it does not say."""
+    ends_at = certificate.get("notAfter")
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(ends_at)), UTC) if ends_at else None
+
+
+def parse_date(value: str | None) -> datetime | None:
+    """Return the moment of a Date header in UTC (RFC 9110 6.6.1), None when it tells none."""
     try:
-        moment = datetime.fromisoformat(str(text))
+        moment = parsedate_to_datetime(value or "")
     except ValueError:
         return None
-    return moment if moment.tzinfo is not None else None
+    return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _until(date: str) -> float:
+    return parsedate_to_datetime(date).timestamp() - time.time()

@@ -2,9 +2,47 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from device_bridge.errors import BridgeError, ExitCode
+from device_bridge.moments import moment_text
+
+# What the API may make of a capture. It has the bytes in the first three; docs/api.md says what each means.
+DELIVERED_STATES = ("verified", "damaged", "unreadable")
+PENDING = "pending"
+REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What an answer showed of the line to the API.
+
+    Attributes:
+        tls: The version of TLS, such as `TLSv1.3`; None without TLS.
+        certificate_ends_at: When the API's certificate expires, in UTC; None without TLS.
+        date: The answer's `Date`, in UTC, which has whole seconds; None when it has none.
+    """
+
+    tls: str | None
+    certificate_ends_at: datetime | None
+    date: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a request may take.
+
+    Attributes:
+        connect_s: Until there is a connection, and until 64 KiB of a body are on their way.
+        read_s: Until the next bytes of a reply come.
+        total_s: For the whole exchange, whatever comes meanwhile, beside the time of a body.
+        slowest_bytes_per_s: A body gets the time that a line of this speed needs for it.
+    """
+
+    connect_s: float = 10.0
+    read_s: float = 60.0
+    total_s: float = 120.0
+    slowest_bytes_per_s: float = 16_384.0
 
 
 class ApiError(BridgeError):
@@ -38,7 +76,15 @@ class TryLaterError(ApiError):
 
 
 class BusyError(TryLaterError):
-    """The API asks to be left alone for a while: 429, or a Retry-After."""
+    """The API, or something before it, asks to be left alone for a while: 429, or a Retry-After.
+
+    Attributes:
+        is_apis_own: Whether the API itself said so, not something on the way to it.
+    """
+
+    def __init__(self, message: str, retry_after_s: float | None = None, *, is_apis_own: bool = True) -> None:
+        super().__init__(message, retry_after_s)
+        self.is_apis_own = is_apis_own
 
 
 class EndpointError(TryLaterError):
@@ -72,13 +118,11 @@ class Acknowledgement:
     """The API knows the capture by its hash.
 
     Attributes:
-        state: What it made of it: `verified`, `damaged`, `unreadable`, `pending`, `rejected`.
-        is_new: Whether it had it not before.
+        state: What it made of it: one of `DELIVERED_STATES`, `pending` or `rejected`.
         reason: Why it was rejected, None when it was not.
     """
 
     state: str
-    is_new: bool
     reason: str | None = None
 
 
@@ -91,14 +135,12 @@ class Ticket:
         size_bytes: How many they are.
         url: Where to put them. It is a secret while it lasts, and appears in no message.
         headers: What to send with them, exactly.
-        expires_at: Until when, by the API's clock; None when it does not say.
     """
 
     sha256: str
     size_bytes: int
     url: str
     headers: Mapping[str, str]
-    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +148,10 @@ class BridgeIdentity:
     """Who the API takes this bridge for.
 
     Attributes:
-        bridge_id: Its id.
         name: Its name.
         server_time: The API's clock, in UTC.
     """
 
-    bridge_id: str
     name: str
     server_time: datetime
 
@@ -157,7 +197,7 @@ class Heartbeat:
         if self.device is not None:
             device = {
                 "serial": self.device.serial,
-                "seen_at": _utc_text(self.device.seen_at),
+                "seen_at": moment_text(self.device.seen_at),
                 "battery_percent": self.device.battery_percent,
             }
         return {
@@ -166,9 +206,5 @@ class Heartbeat:
             "bytes_waiting": self.bytes_waiting,
             "captures_quarantined": self.captures_quarantined,
             "device": device,
-            "sent_at": _utc_text(self.sent_at),
+            "sent_at": moment_text(self.sent_at),
         }
-
-
-def _utc_text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -29,6 +29,16 @@ class ClockFacts:
     round_trip_s: float = 0.0
     power_up: int = 0
 
+    def goes_on(self, device_ticks: int, power_up: int) -> bool:
+        """Tell whether a later look at the clock may be of the same power-up of the same device.
+
+        Args:
+            device_ticks: What the clock says then.
+            power_up: The number of the power-up then; 0 when it does not tell.
+        """
+        is_same = self.power_up == power_up or 0 in (self.power_up, power_up)
+        return is_same and device_ticks >= self.device_ticks
+
     def note(self) -> ClockNote:
         """Return the same as the clocks' fit takes it (`smartdot.clocks`)."""
         return ClockNote(

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from device_bridge.errors import BridgeError, NotUnderstoodError
+from device_bridge.printable import printable
 
 MOST_COMMAND_BYTES: Final = 256
 _FULL_PERCENT: Final = 100
@@ -43,6 +44,11 @@ class DeviceStatus:
     battery_percent: int | None
     sampling: str | None
     values: Mapping[str, str]
+
+    @property
+    def power_up(self) -> int:
+        """How often the device was switched on, modulo 65,536; 0 when it does not say."""
+        return _number(self.values.get("power_up")) or 0
 
 
 def encode_command(text: str) -> bytes:
@@ -81,8 +87,8 @@ def parse_status(text: str) -> DeviceStatus:
     records, ticks, tick_hz = numbers.values()
     if records is None or ticks is None or tick_hz is None:
         raise NotUnderstoodError(
-            f"the device answers `{text}` to `status`, without records, ticks and tick_hz: update its firmware or this "
-            "bridge. Nothing was changed"
+            f"the device answers `{printable(text)}` to `status`, without records, ticks and tick_hz: update its "
+            "firmware or this bridge. Nothing was changed"
         )
     battery = _number(values.get("battery_percent"))
     is_percent = battery is not None and battery <= _FULL_PERCENT

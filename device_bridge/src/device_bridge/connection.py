@@ -24,7 +24,15 @@ _SEQ_COUNT = 0x10000
 
 
 class NoReplyError(DisconnectedError):
-    """The port is there, but the device did not answer however often it was asked."""
+    """The port is there, but the device did not answer however often it was asked.
+
+    Attributes:
+        seq: The request's sequence number.
+    """
+
+    def __init__(self, message: str, seq: int) -> None:
+        super().__init__(message)
+        self.seq = seq
 
 
 class Connection:
@@ -111,7 +119,7 @@ class Connection:
         if isinstance(event, Notice):
             self._on_event(event.text)
             return None
-        raise NoReplyError(f"the device at {self.place} stopped answering: check its power and cable")
+        raise NoReplyError(f"the device at {self.place} stopped answering: check its power and cable", event.seq)
 
     def exchange(self, request: Packet) -> Packet:
         """Send one request and return its reply, whatever its status.

@@ -10,7 +10,7 @@ _current = threading.local()
 
 
 class Deadline:
-    """Breaks the connections off that a thread opens within a `with`, once the time is over.
+    """Breaks the connections off that a thread uses within a `with`, once the time is over.
 
     Args:
         seconds: How long all of it may take.
@@ -36,8 +36,11 @@ class Deadline:
     def watch(self, connection: socket.socket) -> None:
         """Break this connection off as well when the time is over."""
         with self._lock:
-            # A copy of the descriptor: TLS takes the connection away from the socket object that it was opened with.
-            self._sockets.append(connection.dup())
+            # A copy of the descriptor: TLS takes the connection away from the socket object that it was opened with,
+            # and its own socket object cannot be copied.
+            self._sockets.append(
+                socket.fromfd(connection.fileno(), connection.family, connection.type, connection.proto)
+            )
         if self.has_passed:
             self._pass()
 

@@ -17,10 +17,11 @@ from device_bridge.commands import (
 )
 from device_bridge.connection import Connection
 from device_bridge.errors import BridgeError, DisconnectedError
-from device_bridge.identity import read_first_page, say_first_hello, say_hello
+from device_bridge.identity import changed, read_again, read_first_page, say_first_hello, say_hello
 from device_bridge.interface import Result, SmartDot
 from device_bridge.link import Hello, LinkErrors, Packet, PacketType
 from device_bridge.pages import PageReader, ReceivedPage, WantedPage
+from device_bridge.printable import printable
 from device_bridge.transport import Transport, open_transport
 from smartdot import FirstPage, Version
 
@@ -81,9 +82,6 @@ class LinkedSmartDot(SmartDot):
     def open(self, parameters: str) -> Version:
         """Connect to a device, read who it is, and return its hardware version.
 
-        Args:
-            parameters: Where it is, as the transport takes it.
-
         Raises:
             PortError: The port cannot be used.
             NotUnderstoodError: What is there is no SmartDot, or one of a format that this bridge does not read.
@@ -115,12 +113,33 @@ class LinkedSmartDot(SmartDot):
         """Begin a new conversation and note the clocks of device and host.
 
         Raises:
+            DeviceChangedError: Its clock ran backwards, or it was switched on anew.
             DisconnectedError: The device went away, or does not answer.
             NotASmartDotError: It answers something else.
         """
         with self._using_link() as connection:
-            hello, self._clock = time_hello(partial(say_hello, connection))
+            hello, clock = time_hello(partial(say_hello, connection))
+            if not self.clock.goes_on(clock.device_ticks, clock.power_up):
+                raise changed(self.place)
+            self._clock = clock
             return hello
+
+    def check_identity(self, status: DeviceStatus | None = None) -> None:
+        """Return when the device that was connected is the one that answers: behind a serial server the line stays.
+
+        The clock in a status that it answered just now is looked at as well. Raises `DeviceChangedError` when it is
+        another or began anew, `DisconnectedError` when it went away.
+        """
+        with self._using_link() as connection:
+            if status is not None and not self.clock.goes_on(status.ticks, status.power_up):
+                raise changed(self.place)
+            self.confirm(read_again(connection))
+
+    def confirm(self, first_page: ReceivedPage) -> None:
+        """Raise `DeviceChangedError` when this first page, read among others, is not the connected device's."""
+        with self._using_link():
+            if first_page.data != self._first_bytes:
+                raise changed(self.place)
 
     def read_pages(self, wanted: Iterable[WantedPage]) -> Iterator[list[ReceivedPage]]:
         """Yield pages in batches as they arrive (`PageReader.read`)."""
@@ -167,7 +186,7 @@ class LinkedSmartDot(SmartDot):
         reply = self._command(text)
         answer = reply_text(reply)
         if reply.status != Result.SUCCESS:
-            raise CommandRefusedError(f"the device refused `{text}`: {answer or reply_result(reply).name}")
+            raise CommandRefusedError(f"the device refused `{text}`: {printable(answer) or reply_result(reply).name}")
         return answer
 
     def erase(self, record: int) -> bool:
@@ -186,7 +205,9 @@ class LinkedSmartDot(SmartDot):
             return True
         if answer == f"no record {record}":
             return False
-        raise CommandRefusedError(f"the device does not erase record {record}: {answer or reply_result(reply).name}")
+        raise CommandRefusedError(
+            f"the device does not erase record {record}: {printable(answer) or reply_result(reply).name}"
+        )
 
     def set_time(self, utc: datetime) -> None:
         """Tell the device the time. Raises as `command`, and `ValueError` for a time without a zone."""

@@ -45,7 +45,7 @@ def read_directory(device: LinkedSmartDot, should_stop: Callable[[], bool] = lam
 
     Raises:
         DisconnectedError: The device went away.
-        NotUnderstoodError: It refuses to read its directory.
+        NotUnderstoodError: It gives pages of another length.
     """
     scan = _Scan(device, should_stop)
     slots = heapq.nsmallest(MOST_RECORDS, scan.slots(), key=lambda slot: slot.record)
@@ -66,7 +66,7 @@ class _Scan:
         """Give the records in the order of their slots."""
         for batch in self._device.read_pages(self._wanted()):
             for page in batch:
-                slot = None if page.data == ERASED_PAGE else self._unpack(page)
+                slot = None if page.problem is None and page.data == ERASED_PAGE else self._unpack(page)
                 if slot is not None:
                     self.named += 1
                     yield slot

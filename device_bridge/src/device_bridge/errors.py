@@ -56,6 +56,10 @@ class DisconnectedError(PortError):
     """The device went away, or stopped answering, after it was connected."""
 
 
+class DeviceChangedError(DisconnectedError):
+    """Another device answers where one was connected, or the same began anew: what is not confirmed is dropped."""
+
+
 class NotUnderstoodError(BridgeError):
     """What is on the port is no SmartDot that this bridge can read."""
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from device_bridge.connection import Connection, NoReplyError
-from device_bridge.errors import NotASmartDotError, NotUnderstoodError
+from device_bridge.errors import DeviceChangedError, NotASmartDotError, NotUnderstoodError
 from device_bridge.link import Hello, PacketError
 from device_bridge.pages import PageReader, ReceivedPage, WantedPage
 from smartdot import PAGE_SIZE_BYTES, FirstPage, FormatError, NotACaptureError, PageKind, UnknownVersionError, read_page
@@ -11,7 +11,7 @@ from smartdot.layout import unpack_first
 
 # A page's byte address has 32 bits on the link (docs/protocol.md 3).
 _MOST_PAGES: Final = 2**32 // PAGE_SIZE_BYTES
-_FIRST_PAGE: Final = WantedPage(0, (PageKind.FIRST,), 0, 0)
+FIRST_PAGE: Final = WantedPage(0, (PageKind.FIRST,), 0, 0)
 _UPDATE: Final = "Nothing was read or changed; update the bridge"
 
 
@@ -64,7 +64,7 @@ def read_first_page(connection: Connection, hello: Hello) -> tuple[FirstPage, by
             f"the device has pages of {hello.page_size_bytes} bytes: this bridge reads format version 1, with pages of "
             f"{PAGE_SIZE_BYTES}. {_UPDATE}"
         )
-    (page,) = (page for batch in PageReader(connection).read([_FIRST_PAGE]) for page in batch)
+    page = read_again(connection)
     first = _unpack(page)
     if first.page_count != hello.page_count or first.page_count > _MOST_PAGES:
         raise NotUnderstoodError(
@@ -72,6 +72,19 @@ def read_first_page(connection: Connection, hello: Hello) -> tuple[FirstPage, by
             f"{_MOST_PAGES} that the link can address: nothing was read; have its firmware looked at"
         )
     return first, page.data
+
+
+def changed(place: str) -> DeviceChangedError:
+    """Return what is raised when the device that was connected is no longer the one that answers."""
+    return DeviceChangedError(
+        f"another device answers at {place} now, or the same one was switched off and on: it has to be connected anew"
+    )
+
+
+def read_again(connection: Connection) -> ReceivedPage:
+    """Return the first page as it is now. Raises `DisconnectedError`."""
+    (page,) = (page for batch in PageReader(connection).read([FIRST_PAGE]) for page in batch)
+    return page
 
 
 def _unpack(page: ReceivedPage) -> FirstPage:

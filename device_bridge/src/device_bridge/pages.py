@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from device_bridge.connection import Connection
+from device_bridge.connection import Connection, NoReplyError
 from device_bridge.errors import NotUnderstoodError
 from device_bridge.interface import Result
-from device_bridge.link import Packet, PacketType, Reply
+from device_bridge.link import Packet, PacketError, PacketType, Reply
 from smartdot import ERASED_PAGE, PAGE_SIZE_BYTES, PageError, PageKind, expect_page, read_page
 
 MOST_REREADS = 3
+# Of FORMAT.md section 5, and what an inspection finds too: erased bytes carry no right checksum.
+_UNREAD_PROBLEM = "checksum"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,15 @@ class ReceivedPage:
 
     Attributes:
         wanted: What was asked for.
-        data: 256 bytes, as they were read also when they are damaged.
+        data: 256 bytes, as they were read also when they are damaged; erased ones when it was not read.
         problem: One of the words of FORMAT.md section 5 when they stayed damaged, else None.
+        is_unread: Whether the device refuses this page, or never answers for it, while it gives others.
     """
 
     wanted: WantedPage
     data: bytes
     problem: str | None
+    is_unread: bool = False
 
 
 def find_problem(data: bytes, wanted: WantedPage) -> str | None:
@@ -86,16 +90,39 @@ class PageReader:
 
         Raises:
             DisconnectedError: The device went away; what was yielded before is good.
-            NotUnderstoodError: The device refuses to read a page of its own memory, or gives another length.
+            NotUnderstoodError: The device gives another length.
         """
         remaining = iter(wanted)
         self._fill_window(remaining)
         while self._asked_by_seq:
-            pages = map(self._take_page, self._connection.pump())
-            batch = [page for page in pages if page is not None]
+            batch = self._receive()
             self._fill_window(remaining)
             self._connection.flush()
             yield batch
+
+    def _receive(self) -> list[ReceivedPage]:
+        try:
+            pages = map(self._take_page, self._connection.pump())
+            return [page for page in pages if page is not None]
+        except NoReplyError as error:
+            return [self._pass_over(error)]
+
+    def _pass_over(self, error: NoReplyError) -> ReceivedPage:
+        """Return a page that got no reply as unread, when the device answers for another one."""
+        silent = self._asked_by_seq.pop(error.seq, None)
+        if silent is None:
+            raise error
+        asked = list(self._asked_by_seq.values())
+        self._asked_by_seq.clear()
+        try:
+            # A new conversation: replies that came beside the failure are asked for anew.
+            self._connection.hello()
+        except PacketError:
+            raise error from None
+        self._connection.exchange(Packet(PacketType.READ, 0, address=0, length=PAGE_SIZE_BYTES))
+        for one in asked:
+            self._request(one)
+        return ReceivedPage(silent.wanted, ERASED_PAGE, _UNREAD_PROBLEM, is_unread=True)
 
     def _fill_window(self, remaining: Iterator[WantedPage]) -> None:
         while len(self._asked_by_seq) < self._connection.window:
@@ -115,13 +142,16 @@ class PageReader:
         if asked is None:
             return None
         packet = reply.packet
-        self._check(packet, asked.wanted)
-        problem = find_problem(packet.payload, asked.wanted)
+        # A device that finds its own memory damaged sends the bytes all the same: raw is the truth.
+        is_unread = packet.status not in (Result.SUCCESS, Result.FAILURE_DATA_CORRUPTION)
+        problem = _UNREAD_PROBLEM if is_unread else find_problem(packet.payload, asked.wanted)
         if problem is not None and asked.rereads < MOST_REREADS:
             asked.rereads += 1
             self._connection.errors.rereads += 1
             self._request(asked)
             return None
+        if is_unread:
+            return ReceivedPage(asked.wanted, ERASED_PAGE, problem, is_unread=True)
         if len(packet.payload) != PAGE_SIZE_BYTES:
             # Kept, it would move every page behind it.
             raise NotUnderstoodError(
@@ -130,12 +160,3 @@ class PageReader:
                 "looked at"
             )
         return ReceivedPage(asked.wanted, packet.payload, problem)
-
-    def _check(self, packet: Packet, wanted: WantedPage) -> None:
-        # A device that finds its own memory damaged sends the bytes all the same: raw is the truth.
-        if packet.status not in (Result.SUCCESS, Result.FAILURE_DATA_CORRUPTION):
-            raise NotUnderstoodError(
-                f"the device at {self._connection.place} refuses to read page {wanted.memory_page} of its memory "
-                f"(status {packet.status}), though it says that it has it; what was read before is kept. Have its "
-                "firmware looked at"
-            )

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from device_bridge.clock import ClockFacts
+from device_bridge.moments import moment_text
 from smartdot import FormatError, RecordHeader, read_page
 from smartdot.clocks import ClockFit, ClockNote, fit_clocks, split_notes
 from smartdot.layout import unpack_header
@@ -39,7 +40,7 @@ def provenance(
         "tick_hz": clock.tick_hz,
         "power_up": clock.power_up,
         "host_monotonic_s": round(clock.host_monotonic_s, 6),
-        "host_utc": _utc_text(clock.host_utc),
+        "host_utc": moment_text(clock.host_utc),
         "round_trip_s": round(clock.round_trip_s, 6),
     }
     if fit is not None:
@@ -48,8 +49,8 @@ def provenance(
     return {
         "device": device,
         "record": record,
-        "started_at": None if started_at is None else _utc_text(started_at),
-        "read_at": _utc_text(datetime.now(UTC)),
+        "started_at": None if started_at is None else moment_text(started_at),
+        "read_at": moment_text(datetime.now(UTC)),
         "clock": facts,
     }
 
@@ -119,7 +120,7 @@ def _ran_backwards(notes: Sequence[ClockNote]) -> bool:
 def _fit_facts(fit: ClockFit) -> dict[str, object]:
     return {
         "reference_ticks": fit.reference_ticks,
-        "reference_utc": _utc_text(fit.reference_utc),
+        "reference_utc": moment_text(fit.reference_utc),
         "tick_hz_measured": fit.tick_hz_measured,
         "drift_ppm": fit.drift_ppm,
         "uncertainty_ppm": fit.uncertainty_ppm,
@@ -134,10 +135,6 @@ def _note_facts(notes: Sequence[ClockNote]) -> list[list[object]]:
     step = max(1, -(-len(notes) // _MOST_NOTES))
     chosen = [*reversed(notes[::-1][::step])]
     return [
-        [note.device_ticks, round(note.host_monotonic_s, 6), _utc_text(note.host_utc), round(note.round_trip_s, 6)]
+        [note.device_ticks, round(note.host_monotonic_s, 6), moment_text(note.host_utc), round(note.round_trip_s, 6)]
         for note in chosen
     ]
-
-
-def _utc_text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from device_bridge.directory import MOST_RECORDS, Directory
 from device_bridge.spool import CaptureRow
+from smartdot import DirectorySlot
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class PullResult:
         damaged_slots: Directory slots that could not be read, or that say what cannot be.
         vanished: Records half read earlier that are no longer on the device as they were; their pages are kept.
         again: Records read as another capture now, for the spool holds other content under their number.
+        reread: Records read once more, for what the spool held of them changed there since.
+        postponed: Records at which the device went away again and again: they are tried later.
         too_large: Records above 64 MiB; they stay on the device.
         beyond: Records that are not looked at because the directory names too many.
         is_cut_short: Whether it was stopped before everything was looked at.
@@ -43,6 +46,8 @@ class PullResult:
     damaged_slots: int
     vanished: tuple[int, ...]
     again: tuple[int, ...] = ()
+    reread: tuple[int, ...] = ()
+    postponed: tuple[int, ...] = ()
     too_large: tuple[int, ...] = ()
     beyond: int = 0
     is_cut_short: bool = False
@@ -56,6 +61,7 @@ class Look:
         device: The device's serial.
         directory: What its directory says.
         present: The spool's captures whose records are on the device.
+        unread: Records of which the device did not give every page, and their captures.
     """
 
     device: str
@@ -65,6 +71,9 @@ class Look:
     held: int = 0
     vanished: list[int] = field(default_factory=list)
     again: list[int] = field(default_factory=list)
+    reread: list[int] = field(default_factory=list)
+    postponed: list[int] = field(default_factory=list)
+    unread: list[tuple[DirectorySlot, CaptureRow]] = field(default_factory=list)
     too_large: list[int] = field(default_factory=list)
     is_cut_short: bool = False
 
@@ -77,6 +86,8 @@ class Look:
             damaged_slots=self.directory.damaged,
             vanished=tuple(self.vanished),
             again=tuple(self.again),
+            reread=tuple(self.reread),
+            postponed=tuple(self.postponed),
             too_large=tuple(self.too_large),
             beyond=self.directory.beyond,
             is_cut_short=self.is_cut_short,
@@ -100,6 +111,16 @@ def describe_pull_problems(result: PullResult) -> list[str]:
         f"record {record} of {result.device} is another one than the spool holds under this number: it is read as a "
         "second capture, and both are kept. Two devices may have one serial, or one was set back"
         for record in result.again
+    ]
+    lines += [
+        f"record {record} of {result.device} changed in the spool since it was read: it is read from the device once "
+        "more, as a second capture, and both are kept. Have this computer's disk checked"
+        for record in result.reread
+    ]
+    lines += [
+        f"record {record} of {result.device} is postponed: the device went away each time that it was read. The other "
+        "records come first; have the device looked at"
+        for record in result.postponed
     ]
     lines += [
         f"record {record} of {result.device} is larger than 64 MiB and cannot be uploaded: it was not read, and stays "

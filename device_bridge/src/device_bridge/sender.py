@@ -16,10 +16,8 @@ from device_bridge.api import (
     TryLaterError,
     UnreachableError,
 )
+from device_bridge.api_values import PENDING
 from device_bridge.spool import CaptureRow, CaptureState, Spool
-
-PENDING = "pending"
-REJECTED = "rejected"
 
 
 class TooLargeError(RefusedError):
@@ -82,9 +80,8 @@ class Sender:
         ticket = self._api.request_ticket(row.sha256 or "", row.size_bytes or 0, row.provenance or {})
         if isinstance(ticket, Acknowledgement):
             return ticket
-        self._spool.mark_ticket(row.id)
         self._api.send_by_ticket(ticket, self._chunks(row))
-        return Acknowledgement(PENDING, is_new=True)
+        return Acknowledgement(PENDING)
 
     def _chunks(self, row: CaptureRow) -> Iterator[bytes]:
         for chunk in self._spool.stream(row):
@@ -94,9 +91,9 @@ class Sender:
 
     def general_cause(self, error: ApiError) -> ApiError | None:
         """Return what would keep any capture from being sent now, None when only this one was."""
-        if isinstance(error, BusyError) or (isinstance(error, CredentialRefusedError) and error.is_apis_own):
+        if isinstance(error, BusyError | CredentialRefusedError) and error.is_apis_own:
             return error
-        if not isinstance(error, UnreachableError | EndpointError | CredentialRefusedError):
+        if not isinstance(error, UnreachableError | EndpointError | CredentialRefusedError | BusyError):
             return None
         # A proxy's size limit, a firewall that takes offence, a line that breaks at this capture: the API itself is
         # there. Asked without the capture it then answers.

@@ -11,15 +11,23 @@ from device_bridge.api import (
     Acknowledgement,
     Api,
     ApiError,
+    BusyError,
     CredentialRefusedError,
     RefusedError,
     TryLaterError,
 )
-from device_bridge.backoff import FIRST_DELAY_S, LONGEST_DELAY_S, Backoff
-from device_bridge.sender import PENDING, REJECTED, Sender, StoppedError
-from device_bridge.spool import CaptureRow, CaptureState, LowDiskError, Spool, SpoolDamagedError, SpoolError
-
-__all__ = ["FIRST_DELAY_S", "LONGEST_DELAY_S", "Backoff", "PushResult", "Uploader", "push_until_done"]
+from device_bridge.api_values import PENDING, REJECTED
+from device_bridge.backoff import Backoff, Waits
+from device_bridge.sender import Sender, StoppedError
+from device_bridge.spool import (
+    CaptureRow,
+    CaptureState,
+    LowDiskError,
+    Spool,
+    SpoolCorruptError,
+    SpoolDamagedError,
+    SpoolError,
+)
 
 # The cloud looks at an object within seconds; one that it says nothing of for so long is sent again.
 _LONGEST_PENDING = timedelta(hours=1)
@@ -52,14 +60,6 @@ class PushResult:
     next_try_s: float | None = None
 
 
-@dataclass(slots=True)
-class _Delay:
-    """When a capture is tried again, after what went wrong with it alone."""
-
-    backoff: Backoff
-    due_at_s: float = 0.0
-
-
 class Uploader:
     """Sends what is sealed in a spool. What it learns of single captures is in memory: keep one for as long as it runs.
 
@@ -85,9 +85,9 @@ class Uploader:
         self._sender = Sender(spool, api, should_stop)
         self._on_capture = on_capture
         self._should_stop = should_stop
-        self._clock = clock
-        self._draw = draw
-        self._delays: dict[int, _Delay] = {}
+        self._waits = Waits(clock, draw)
+        # Captures whose rows are damaged: each is said once.
+        self._unusable: set[int] = set()
         # Confirmed by the cloud, and not yet noted in the spool because its disk is full.
         self._confirmed: dict[int, str] = {}
 
@@ -99,11 +99,9 @@ class Uploader:
         """
         result = PushResult()
         self._note_confirmed(result)
-        rows = {
-            row.id: row for state in (CaptureState.SENT, CaptureState.SEALED) for row in self._spool.captures(state)
-        }
+        rows = {row.id: row for row in self._spool.to_send() if row.id not in self._unusable}
         for row in sorted(rows.values(), key=self._turn):
-            if not self._is_due(row):
+            if row.id in self._confirmed or not self._waits.is_due(row.id):
                 continue
             if self._should_stop() or not self._try(row, result):
                 result.is_cut_short = True
@@ -111,33 +109,32 @@ class Uploader:
         settled = {row.id for row in (*result.delivered, *result.quarantined)}
         result.waiting = [row for row in rows.values() if row.id not in settled]
         result.waiting.sort(key=_place)
-        result.next_try_s = self._next_try_s(result.waiting)
+        result.next_try_s = self._waits.next_due_s(row.id for row in result.waiting)
         return result
 
     def _turn(self, row: CaptureRow) -> tuple[object, ...]:
-        return row.state is CaptureState.SEALED, row.id in self._delays, *_place(row)
-
-    def _is_due(self, row: CaptureRow) -> bool:
-        if row.id in self._confirmed:
-            return False
-        return row.id not in self._delays or self._delays[row.id].due_at_s <= self._clock()
-
-    def _next_try_s(self, waiting: list[CaptureRow]) -> float | None:
-        due_at_s = [self._delays[row.id].due_at_s for row in waiting if row.id in self._delays]
-        return max(0.0, min(due_at_s) - self._clock()) if due_at_s else None
-
-    def _wait_longer(self, row: CaptureRow, retry_after_s: float | None = None) -> None:
-        delay = self._delays.setdefault(row.id, _Delay(Backoff(draw=self._draw)))
-        delay.due_at_s = self._clock() + delay.backoff.delay_s(retry_after_s)
+        return row.state is CaptureState.SEALED, self._waits.turn_s(row.id), *_place(row)
 
     def _try(self, row: CaptureRow, result: PushResult) -> bool:
         """Bring one capture a step further and note what came of it; return whether to go on with the next."""
+        if row.is_unusable:
+            self._unusable.add(row.id)
+            self._set_aside(row, row.last_problem or "", result, was_sent=False, is_rotten=True)
+            return True
         try:
             self._settle(row, self._sender.bring_further(row), result)
         except SpoolDamagedError as error:
             self._set_aside(row, str(error), result, was_sent=False, is_rotten=True)
         except RefusedError as error:
             self._set_aside(row, str(error), result, was_sent=error.was_sent)
+        except SpoolCorruptError as error:
+            # Its row cannot be marked. Reading finds out by itself when more than this one is damaged.
+            self._unusable.add(row.id)
+            result.problems.append(f"{_name(row)}: {error}")
+        except LowDiskError as error:
+            # What the cloud said cannot be noted now: it says so again, and the bytes are not sent a second time.
+            self._waits.lengthen(row.id)
+            result.problems.append(f"{_name(row)}: {error}")
         except StoppedError:
             return False
         except ApiError as error:
@@ -156,20 +153,21 @@ class Uploader:
             self._wait_for_verdict(row, result)
         else:
             self._spool.mark_sent(row.id)
-            self._delays.pop(row.id, None)
-            self._wait_longer(row)
+            self._waits.end(row.id)
+            self._waits.lengthen(row.id)
             result.sent.append(row)
 
     def _wait_for_verdict(self, row: CaptureRow, result: PushResult) -> None:
-        if row.sent_at is not None and datetime.now(UTC) - row.sent_at > _LONGEST_PENDING:
+        # A clock that was set back since then tells as little as one that has gone on.
+        if row.sent_at is None or abs(datetime.now(UTC) - row.sent_at) > _LONGEST_PENDING:
             self._send_again(row, "the cloud has not looked at it for more than an hour: it is sent again", result)
             return
-        self._wait_longer(row)
+        self._waits.lengthen(row.id)
         result.sent.append(row)
 
     def _send_again(self, row: CaptureRow, problem: str, result: PushResult) -> None:
         self._spool.mark_unsent(row.id, problem)
-        self._wait_longer(row)
+        self._waits.lengthen(row.id)
         result.problems.append(f"{_name(row)}: {problem}")
 
     def _deliver(self, row: CaptureRow, cloud_state: str, result: PushResult) -> None:
@@ -179,7 +177,7 @@ class Uploader:
             self._confirmed[row.id] = cloud_state
             result.problems.append(f"{_name(row)}: the cloud has it, which is noted when there is room again: {error}")
             return
-        self._delays.pop(row.id, None)
+        self._waits.end(row.id)
         delivered = self._spool.get(row.id) or row
         result.delivered.append(delivered)
         self._on_capture(delivered)
@@ -197,20 +195,23 @@ class Uploader:
         # Where its row is damaged as well it cannot be marked, and is only passed over.
         with contextlib.suppress(SpoolError):
             self._spool.mark_quarantined(row.id, problem, was_sent=was_sent, is_rotten=is_rotten)
-        self._delays.pop(row.id, None)
+        self._waits.end(row.id)
         result.quarantined.append(self._spool.get(row.id) or row)
         how = "" if is_rotten else "; it is kept: `device_bridge quarantine` shows it and sends it again"
         result.problems.append(f"{_name(row)}: {problem}{how}")
 
     def _note_failure(self, row: CaptureRow, error: ApiError, result: PushResult) -> bool:
         """Note why a capture was not delivered; return whether that says nothing of the next one."""
-        with contextlib.suppress(LowDiskError):
+        with contextlib.suppress(LowDiskError, SpoolCorruptError):
             self._spool.note_attempt(row.id, str(error), was_sent=error.was_sent)
         result.problems.append(f"{_name(row)}: {error}; it stays in the spool")
         cause = self._sender.general_cause(error)
         if cause is None:
-            self._wait_longer(row, error.retry_after_s if isinstance(error, TryLaterError) else None)
+            self._waits.lengthen(row.id, error.retry_after_s if isinstance(error, TryLaterError) else None)
             return True
+        if isinstance(error, BusyError):
+            # It may be said of this capture alone all the same: the next pass begins with another.
+            self._waits.lengthen(row.id)
         if isinstance(cause, CredentialRefusedError):
             result.credential_problem = str(cause)
         elif isinstance(cause, TryLaterError):

@@ -28,6 +28,7 @@ from smartdot.page import BODY_OFFSET, PAGE_SIZE_BYTES, Page, PageKind, build_pa
 MAGIC = b"SMARTDOT"
 FORMAT_VERSION = 1
 BLOCK_SAMPLES_OFFSET = 36
+EVENLY_SPACED, WITH_OFFSETS = 1, 2
 
 _FIRST = struct.Struct("<8sHHII3Bx3Bx16s")
 _SLOT = struct.Struct("<II")
@@ -38,7 +39,6 @@ _END = struct.Struct("<QIBB2x")
 _TOTAL = struct.Struct("<III")
 _SENSOR_BYTES = 24
 _LIMITS = {SampleType.INT16: struct.Struct("<hh"), SampleType.UINT16: struct.Struct("<HH")}
-_EVENLY_SPACED, _WITH_OFFSETS = 1, 2
 _SERIAL = re.compile(r"[A-Za-z0-9._-]{1,16}")
 _MAX_AXES = 3
 _FEWEST_RECORD_PAGES = 2
@@ -114,7 +114,6 @@ def unpack_slot(page: Page, first: FirstPage) -> DirectorySlot:
         PageError: The slot is not this record's, or points outside the ring.
     """
     slot = DirectorySlot(page.record, *_SLOT.unpack_from(page.data, BODY_OFFSET))
-    ring = first.page_count - first.first_ring_page
     _require(that=slot.record > 0, otherwise="a directory slot names record 0")
     _require(
         that=page.number == slot.record % first.directory_pages,
@@ -122,7 +121,7 @@ def unpack_slot(page: Page, first: FirstPage) -> DirectorySlot:
     )
     _require(
         that=first.first_ring_page <= slot.first_page < first.page_count
-        and _FEWEST_RECORD_PAGES <= slot.page_count <= ring,
+        and _FEWEST_RECORD_PAGES <= slot.page_count <= first.ring_pages,
         otherwise=f"record {slot.record}: {slot.page_count} pages from page {slot.first_page} are outside the memory",
     )
     return slot
@@ -178,7 +177,7 @@ def _unpack_sensor(data: bytes, offset: int) -> Sensor:
 
 def pack_block(record: int, number: int, block: Block) -> bytes:
     """Return the data page of a block (FORMAT.md 4.2)."""
-    timing = _WITH_OFFSETS if block.offsets else _EVENLY_SPACED
+    timing = WITH_OFFSETS if block.offsets else EVENLY_SPACED
     fields = _BLOCK.pack(block.sensor, timing, block.count, block.first_index, block.first_ticks, block.span_ticks)
     return build_page(PageKind.DATA, record, number, fields + block.offsets + block.samples)
 
@@ -191,8 +190,8 @@ def unpack_block(page: Page, sensors: tuple[Sensor, ...]) -> Block:
     """
     place, timing, count, index, ticks, span = _BLOCK.unpack_from(page.data, BODY_OFFSET)
     _require(that=place < len(sensors), otherwise=f"sensor {place} is not in the header")
-    _require(that=timing in (_EVENLY_SPACED, _WITH_OFFSETS), otherwise=f"timing {timing}")
-    samples_at = BLOCK_SAMPLES_OFFSET + (4 * count if timing == _WITH_OFFSETS else 0)
+    _require(that=timing in (EVENLY_SPACED, WITH_OFFSETS), otherwise=f"timing {timing}")
+    samples_at = BLOCK_SAMPLES_OFFSET + (4 * count if timing == WITH_OFFSETS else 0)
     samples_end = samples_at + count * sensors[place].sample_bytes
     _require(that=count > 0 and samples_end <= PAGE_SIZE_BYTES, otherwise=f"{count} samples in a page")
     _require(that=count > 1 or span == 0, otherwise="one sample has no span")

@@ -69,10 +69,12 @@ class MemoryImage:
         if len(data) != PAGE_SIZE_BYTES:
             raise ValueError(f"a page has {PAGE_SIZE_BYTES} bytes, not {len(data)}")
         self.data[self._place(number)] = data
-        page = self._scan.whole_page(number) if self._highest is not None else None
+        if self._highest is None:
+            return
+        page = self._scan.whole_page(number)
         if page is not None:
             # As a firmware, which holds the number it gave last while it has power.
-            self._highest = max(self._highest or 0, page.record)
+            self._highest = max(self._highest, page.record)
 
     def _place(self, number: int) -> slice:
         if not 0 <= number < self.first.page_count:
@@ -180,15 +182,37 @@ class MemoryImage:
         return damaged
 
     def _check_room(self, slot: DirectorySlot, held: list[DirectorySlot]) -> None:
-        ring = self.first.page_count - self.first.first_ring_page
-        if slot.page_count > ring - sum(other.page_count for other in held):
+        taken = self._taken(held)
+        if slot.page_count > self.first.ring_pages - len(taken):
             raise MemoryFullError(f"record {slot.record} needs {slot.page_count} pages, and fewer are free")
-        slots = self.first.directory_pages
-        if any(other.record % slots == slot.record % slots for other in held):
+        if self._holds_slot_of(slot.record, held):
             raise MemoryFullError(f"the directory slot of record {slot.record} is still in use")
-        taken = {number for other in held for number in other.pages(self.first)}
         if not taken.isdisjoint(slot.pages(self.first)):
             raise MemoryFullError(f"records that are still kept stand where record {slot.record} would go")
+
+    def room(self) -> int:
+        """Return how many pages the next record may have, 0 when its slot is in use (FORMAT.md 3.3).
+
+        Raises:
+            RecordNumbersUsedUpError: There is no next record.
+        """
+        held = self.slots()
+        if self._holds_slot_of(self.next_record(), held):
+            return 0
+        taken, number = self._taken(held), self._begin(held)
+        for count in range(self.first.ring_pages):
+            if number in taken:
+                return count
+            number = self.first.page_after(number)
+        return self.first.ring_pages
+
+    def _taken(self, held: list[DirectorySlot]) -> set[int]:
+        """Return the pages of memory that records stand on; damaged slots may name a page twice."""
+        return {number for slot in held for number in slot.pages(self.first)}
+
+    def _holds_slot_of(self, record: int, held: list[DirectorySlot]) -> bool:
+        slots = self.first.directory_pages
+        return any(slot.record % slots == record % slots for slot in held)
 
     def erase_record(self, record: int) -> bool:
         """Free a record by erasing its directory slot; return whether it was there."""

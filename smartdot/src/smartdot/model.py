@@ -73,6 +73,11 @@ class FirstPage:
         """The page of memory where the ring of records begins."""
         return 1 + self.directory_pages
 
+    @property
+    def ring_pages(self) -> int:
+        """How many pages the ring of records has."""
+        return self.page_count - self.first_ring_page
+
     def page_after(self, number: int) -> int:
         """Return the page of memory that follows a page of the ring."""
         return number + 1 if number + 1 < self.page_count else self.first_ring_page
@@ -98,9 +103,8 @@ class DirectorySlot:
 
     def pages(self, first: FirstPage) -> list[int]:
         """Return the pages of memory that hold the record, in their order around the ring."""
-        ring = first.page_count - first.first_ring_page
         start = self.first_page - first.first_ring_page
-        return [first.first_ring_page + (start + number) % ring for number in range(self.page_count)]
+        return [first.first_ring_page + (start + number) % first.ring_pages for number in range(self.page_count)]
 
 
 @dataclass(frozen=True, slots=True)

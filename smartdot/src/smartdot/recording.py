@@ -61,9 +61,11 @@ class _SensorBuffer:
         offsets = b"" if even else struct.pack(f"<{count}I", *(tick - ticks[0] for tick in ticks))
         block = Block(self.place, self.next_index, ticks[0], ticks[-1] - ticks[0], count, offsets, b"".join(samples))
         self.next_index += count
-        self.stored += count
-        self.clipped += count_clipped(block, self.sensor)
         return block
+
+    def count_stored(self, block: Block) -> None:
+        self.stored += block.count
+        self.clipped += count_clipped(block, self.sensor)
 
 
 class RecordWriter:
@@ -71,13 +73,21 @@ class RecordWriter:
 
     Args:
         header: The record's header.
+        most_pages: Pages that are free for it, header and end included, at least 2; None for any number.
+
+    Attributes:
+        is_cut: Whether samples had no page left. They count as made; the record ends with `MEMORY_FULL`.
 
     Raises:
         PageError: The header has a value that FORMAT.md 4.1 does not allow.
-        ValueError: It has more sensors than a page holds, or a number that does not fit its field.
+        ValueError: It has more sensors than a page holds, a number that does not fit its field, or fewer than 2 pages.
     """
 
-    def __init__(self, header: RecordHeader) -> None:
+    def __init__(self, header: RecordHeader, most_pages: int | None = None) -> None:
+        if most_pages is not None and most_pages < 2:  # noqa: PLR2004 - header and end
+            raise ValueError(f"a record has at least a header and an end, not {most_pages} pages")
+        self.is_cut = False
+        self._most_pages = most_pages
         self._header = header
         try:
             self._pages = [pack_header(header)]
@@ -111,7 +121,7 @@ class RecordWriter:
         self._check_index(buffer, 1)
         sample = _pack_counts(buffer.sensor, counts)
         while buffer.is_full(ticks):
-            self._store(buffer.take_block())
+            self._store(buffer)
         buffer.samples.append(sample)
         buffer.ticks.append(ticks)
         buffer.last_ticks = ticks
@@ -136,16 +146,27 @@ class RecordWriter:
             raise ValueError(f"a record holds at most 2^32 - 1 samples of {buffer.sensor.name}, lost ones counted")
 
     def finish(self, reason: EndReason = EndReason.SHOT_OVER) -> list[bytes]:
-        """Return all pages of the record, the end page last."""
+        """Return all pages of the record, the end page last.
+
+        Args:
+            reason: Why it ends; a record that was cut says that memory was full.
+        """
         for buffer in self._buffers:
             self._flush(buffer)
         totals = tuple(Total(buffer.stored, buffer.next_index, buffer.clipped) for buffer in self._buffers)
+        reason = EndReason.MEMORY_FULL if self.is_cut else reason
         end = RecordEnd(self._last_ticks, len(self._pages) + 1, reason, totals)
         return [*self._pages, pack_end(self._header.record, end)]
 
     def _flush(self, buffer: _SensorBuffer) -> None:
         while buffer.ticks:
-            self._store(buffer.take_block())
+            self._store(buffer)
 
-    def _store(self, block: Block) -> None:
+    def _store(self, buffer: _SensorBuffer) -> None:
+        block = buffer.take_block()
+        # One page is kept for the end page.
+        if self._most_pages is not None and len(self._pages) + 1 >= self._most_pages:
+            self.is_cut = True
+            return
+        buffer.count_stored(block)
         self._pages.append(pack_block(self._header.record, len(self._pages), block))

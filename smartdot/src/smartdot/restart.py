@@ -64,8 +64,8 @@ class MemoryScan:
         header = self.whole_page(first_page)
         if header is None or (header.kind, header.number) != (PageKind.HEADER, 0) or header.record == 0:
             return None
-        number, ring = first_page, self._first.page_count - self._first.first_ring_page
-        for count in range(1, ring):
+        number = first_page
+        for count in range(1, self._first.ring_pages):
             number = self._first.page_after(number)
             page = self.whole_page(number)
             if page is None or (page.record, page.number) != (header.record, count):

@@ -5,10 +5,10 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from smartdot.layout import BLOCK_SAMPLES_OFFSET
+from smartdot.layout import BLOCK_SAMPLES_OFFSET, EVENLY_SPACED, WITH_OFFSETS
 from smartdot.model import RecordHeader, Total
 from smartdot.page import PAGE_SIZE_BYTES, PageKind
-from smartdot.runs import EVENLY_SPACED, FIRST_DATA_PAGE, WITH_OFFSETS, Run, data_pages, heads_of
+from smartdot.runs import FIRST_DATA_PAGE, Run, data_pages, heads_of
 from smartdot.sums import MOST_MADE
 
 

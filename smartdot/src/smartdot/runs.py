@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smartdot.layout import BLOCK_SAMPLES_OFFSET
+from smartdot.layout import BLOCK_SAMPLES_OFFSET, EVENLY_SPACED, WITH_OFFSETS
 from smartdot.model import Block, RecordHeader, SampleType
 from smartdot.page import PAGE_SIZE_BYTES
 
-EVENLY_SPACED, WITH_OFFSETS = 1, 2
 FIRST_DATA_PAGE = 2
 _EXACT_TICKS = 2**53 - 2**32
 _BODY_BYTES = PAGE_SIZE_BYTES - BLOCK_SAMPLES_OFFSET

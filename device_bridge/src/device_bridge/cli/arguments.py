@@ -20,7 +20,7 @@ MEANINGS: Final = {
     ExitCode.NOT_DELIVERED: "not everything is delivered: the API is away, or something is in quarantine",
     ExitCode.CREDENTIAL_REFUSED: "no credential, or the API refuses it",
     ExitCode.BAD_RECORDING: "a bad recording or memory file",
-    ExitCode.LOOK_AT_IT: "nothing is broken, and there is something to look at (doctor, status)",
+    ExitCode.LOOK_AT_IT: "nothing is broken, and there is something to look at (doctor, status, export)",
 }
 EPILOG: Final = (
     "exit codes:\n"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from device_bridge.daemon.journal import Event, Level
+from device_bridge.moments import moment_text
+from device_bridge.printable import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 _WIDTH_WITHOUT_TERMINAL = 200
 _LONG_COLUMNS = ("description", "problem", "why")
 _NAME = "device_bridge: "
+# Names of devices, answers of servers, reasons of the system: none of them has to be longer.
+_MOST_IN_LINE = 8192
+_MOST_IN_CELL = 1024
 _ENVIRONMENT = "DEVICE_BRIDGE_LOG_FORMAT"
 
 
@@ -44,14 +49,14 @@ class Output:
         if self.log_format == "json":
             self.event(Event("result", text, is_result=True))
         else:
-            self.results.print(text)
+            self.results.print(_shown(text))
 
     def message(self, text: str) -> None:
         """Print a line for the person who watches."""
         if self.log_format == "json":
             self.event(Event("message", text.removeprefix(_NAME)))
         else:
-            self.messages.print(text)
+            self.messages.print(_shown(text))
 
     def error(self, text: str) -> None:
         """Print why the command failed."""
@@ -63,7 +68,8 @@ class Output:
         if self.log_format == "json":
             stream.out(_json_line(event), highlight=False)
         else:
-            stream.print(event.message if event.is_result else f"{_NAME}{event.message}")
+            text = "\n".join(map(_shown, event.message.split("\n"))) if event.has_lines else _shown(event.message)
+            stream.print(text if event.is_result else f"{_NAME}{text}")
 
     def json(self, value: object) -> None:
         """Print the result as one line of JSON."""
@@ -100,13 +106,20 @@ def make_table(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> 
     for column in columns:
         table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column not in _LONG_COLUMNS)
     for row in rows:
-        table.add_row(*("" if row[column] is None else str(row[column]) for column in columns))
+        table.add_row(
+            *("" if row[column] is None else printable(str(row[column]), _MOST_IN_CELL) for column in columns)
+        )
     return table
+
+
+def _shown(text: str) -> str:
+    """Return a line in which nothing that a device or a server said moves the cursor or begins another line."""
+    return printable(text, _MOST_IN_LINE)
 
 
 def _json_line(event: Event) -> str:
     line = {
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "time": moment_text(datetime.now(UTC), "milliseconds"),
         "level": event.level,
         "event": event.name,
         "message": event.message,

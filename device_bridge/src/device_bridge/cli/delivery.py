@@ -8,15 +8,13 @@ from device_bridge.api import Api, check_api_url
 from device_bridge.cli.arguments import Commands, add_api, add_command, add_dry_run, add_json, add_spool, seconds
 from device_bridge.cli.console import Output
 from device_bridge.cli.damaged_spool import saying_how_to_set_aside
-from device_bridge.cli.status import add_status
 from device_bridge.daemon.journal import Event, Level
 from device_bridge.daemon.wording import delivered_event, problem_event, sent_event
 from device_bridge.errors import ExitCode
 from device_bridge.settings import Settings, resolve
-from device_bridge.spool import CaptureRow, CaptureState, Spool, SpoolLock
+from device_bridge.spool import CaptureRow, CaptureState, Spool, SpoolLock, spool_exists
 from device_bridge.uploader import PushResult, Uploader, push_until_done
 
-__all__ = ["add_push", "add_status"]
 # The cloud looks at an object within seconds.
 _VERDICT_S = 60.0
 _WAITING = (CaptureState.SEALED, CaptureState.SENT)
@@ -155,7 +153,7 @@ def describe_waiting(row: CaptureRow, api: str | None) -> Event:
 def _show_what_would_be_sent(settings: Settings, chosen: argparse.Namespace, output: Output) -> ExitCode:
     """Print what a push would send; nothing is written, not even a new spool."""
     rows: list[CaptureRow] = []
-    if settings.spool.exists():
+    if spool_exists(settings.spool):
         with contextlib.closing(Spool(settings.spool)) as spool:
             rows = waiting_captures(spool)
             if chosen.retry_quarantined:

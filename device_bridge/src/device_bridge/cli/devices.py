@@ -9,11 +9,12 @@ from device_bridge.cli.console import Output
 from device_bridge.cli.damaged_spool import saying_how_to_set_aside
 from device_bridge.daemon.wording import pull_warnings, read_event
 from device_bridge.device import LinkedSmartDot
+from device_bridge.directory import read_directory
 from device_bridge.errors import DisconnectedError, ExitCode, PortMissingError
 from device_bridge.reader import Progress as PullProgress
-from device_bridge.reader import PullResult, RecordReader, read_directory
+from device_bridge.reader import PullResult, RecordReader
 from device_bridge.settings import Settings, resolve
-from device_bridge.spool import CaptureState, Spool, SpoolLock
+from device_bridge.spool import CaptureState, Spool, SpoolLock, spool_exists
 from device_bridge.transport import find_places, open_transport
 
 
@@ -97,7 +98,7 @@ def _show_what_is_new(settings: Settings, output: Output, *, as_json: bool) -> E
     with connected(settings) as device:
         serial, directory = device.first.serial, read_directory(device)
     held: set[int] = set()
-    if settings.spool.exists():
+    if spool_exists(settings.spool):
         with contextlib.closing(Spool(settings.spool)) as spool:
             rows = [(slot.record, spool.find(serial, slot.record)) for slot in directory.slots]
             held = {record for record, row in rows if row is not None and row.state is not CaptureState.READING}
@@ -175,6 +176,8 @@ def _pull_facts(result: PullResult) -> dict[str, object]:
         "damaged_slots": result.damaged_slots,
         "vanished": list(result.vanished),
         "read_again": list(result.again),
+        "changed_in_spool": list(result.reread),
+        "postponed": list(result.postponed),
         "too_large": list(result.too_large),
         "not_looked_at": result.beyond,
     }

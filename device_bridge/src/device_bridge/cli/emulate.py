@@ -5,8 +5,6 @@ import contextlib
 import hashlib
 import os
 import secrets
-import signal
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +19,7 @@ from device_bridge.cli.emulate_arguments import (
     faults_of,
     source_of,
 )
+from device_bridge.cli.stop_signal import StopSignal
 from device_bridge.emulator.device import EmulatedDevice
 from device_bridge.emulator.device_state import Battery, DeviceClock, DeviceState
 from device_bridge.emulator.faults import Faults
@@ -128,11 +127,9 @@ def _dump(flash: Flash, path: Path, output: Output) -> None:
 def _serve(
     device: EmulatedDevice, flash: Flash, recorder: Recorder | None, chosen: argparse.Namespace, output: Output
 ) -> ExitCode:
-    with (
-        _stop_signal(until_stdin_closes=chosen.until_stdin_closes) as stop,
-        contextlib.closing(device),
-        _linked(chosen.link, device),
-    ):
+    with StopSignal() as stop, contextlib.closing(device), _linked(chosen.link, device):
+        if chosen.until_stdin_closes:
+            threading.Thread(target=_stop_when_stdin_closes, args=(stop,), name="stdin", daemon=True).start()
         output.result(f"SmartDot on {device.path}")
         first, slots = flash.image.first, flash.image.slots()
         output.message(f"serial {first.serial}, records {len(slots)}, pages {first.page_count}; Ctrl-C ends it")
@@ -140,31 +137,13 @@ def _serve(
     return ExitCode.FINE
 
 
-@contextlib.contextmanager
-def _stop_signal(*, until_stdin_closes: bool) -> Iterator[socket.socket]:
-    """Give a socket that becomes readable when SIGTERM or Ctrl-C arrives, or stdin ends, at whatever moment."""
-    inner, outer = socket.socketpair()
-    inner.settimeout(0)
-    with inner, outer:
-        before = signal.set_wakeup_fd(inner.fileno())
-        handlers = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
-        if until_stdin_closes:
-            threading.Thread(target=_tell_of_closed_stdin, args=(inner,), name="stdin", daemon=True).start()
-        try:
-            yield outer
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-            signal.set_wakeup_fd(before)
-
-
-def _tell_of_closed_stdin(stop: socket.socket) -> None:
+def _stop_when_stdin_closes(stop: StopSignal) -> None:
     # A stdin that was closed from the beginning is an error to read, and an end as well; so is a stop that came first.
     with contextlib.suppress(OSError):
         while os.read(_STDIN, _STDIN_BYTES):
             pass
     with contextlib.suppress(OSError):
-        stop.send(b"x")
+        stop.ask()
 
 
 @contextlib.contextmanager

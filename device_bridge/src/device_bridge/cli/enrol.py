@@ -12,6 +12,7 @@ from device_bridge.cli.arguments import Commands, add_api, add_command, add_json
 from device_bridge.cli.console import Output
 from device_bridge.cli.credential_entry import given_credential
 from device_bridge.cli.pairing_screen import PairingScreen
+from device_bridge.cli.streams import is_wanted
 from device_bridge.enrolment import Enrolment
 from device_bridge.errors import BridgeError, ExitCode, UsageError
 from device_bridge.pairing_api import PairingApi
@@ -144,9 +145,7 @@ def _ask_before_replacing(place: Path, *, force: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(f"there is a credential in {place} already; it was left as it is. Replace it with --force")
-    sys.stderr.write(f"There is a credential in {place} already. Replace it? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    if not is_wanted(f"There is a credential in {place} already. Replace it?"):
         raise UsageError(f"the credential in {place} was left as it is")
 
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from device_bridge.cli.arguments import Commands, add_command, add_dry_run, add_json, add_spool, positive
 from device_bridge.cli.console import Output
-from device_bridge.cli.quarantine import opened_spool
+from device_bridge.cli.existing_spool import opened_spool
 from device_bridge.errors import ExitCode, UsageError
 from device_bridge.export.choice import FORMATS, Choice, Order
 from device_bridge.export.csv_layouts import LAYOUTS
 from device_bridge.export.files import check_is_new
 from device_bridge.export.samples import NoSamplesError, Survey
-from device_bridge.export.writing import Export, prepare
+from device_bridge.export.writing import Export, prepare, prepare_changed, prepare_unfinished
 from device_bridge.settings import resolve
-from device_bridge.spool import CaptureRow, Spool, SpoolDamagedError
+from device_bridge.spool import CaptureRow, CaptureState, Spool, SpoolDamagedError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -32,6 +32,7 @@ def add_export(commands: Commands) -> None:
         "  device_bridge export --all --format raw --output raw/  # the exact bytes of each capture\n"
         "  device_bridge export --device SD-0042 --layout long --output lane7/\n"
         "  device_bridge export --id 12 --output - | head         # to stdout\n"
+        "  device_bridge export --id 12 --format raw --as-is      # the bytes also when they changed on this disk\n"
         "  device_bridge export --all --format parquet            # needs revmetrix-device-bridge[parquet]\n"
     )
     parser = add_command(commands, "export", "write captures of the spool to files", examples, export)
@@ -44,6 +45,11 @@ def add_export(commands: Commands) -> None:
         choices=LAYOUTS,
         default="recording",
         help="of CSV: a row per instant (default), a row per reading, or a file for each sensor",
+    )
+    parser.add_argument(
+        "--as-is",
+        action="store_true",
+        help="raw bytes also of a capture that changed on this disk, into a file that ends with .changed",
     )
     parser.add_argument("--output", default=".", metavar="FOLDER", help="where to; - is stdout (default: here)")
     parser.add_argument("--force", action="store_true", help="overwrite files that are there")
@@ -59,7 +65,7 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         type=positive,
         action="append",
         metavar="ID",
-        help="a capture by its number in the spool (`export --all --dry-run --json` tells them)",
+        help="a capture by its number in the spool (`status` shows it)",
     )
     parser.add_argument("--device", metavar="SERIAL", help="captures of this device")
     parser.add_argument("--record", dest="records", type=positive, action="append", metavar="N", help="of this record")
@@ -76,15 +82,19 @@ def export(chosen: argparse.Namespace, output: Output) -> ExitCode:
     if choice.is_empty:
         raise UsageError("which captures? Choose with --device, --record, --id, or --all (`device_bridge status`)")
     folder = None if chosen.output == "-" else Path(chosen.output).expanduser()
-    order = Order(chosen.format, chosen.layout, folder, force=chosen.force, dry_run=chosen.dry_run)
+    order = Order(chosen.format, chosen.layout, folder, chosen.force, chosen.dry_run, chosen.as_is)
     with opened_spool(resolve(vars(chosen)).spool) as spool:
-        return write_captures(spool, choice.find(spool), order, output, as_json=chosen.json)
+        return write_captures(spool, choice.find(spool, unfinished=order.as_held), order, output, as_json=chosen.json)
 
 
 def write_captures(
     spool: Spool, rows: Sequence[CaptureRow], order: Order, output: Output, *, as_json: bool
 ) -> ExitCode:
-    """Write captures as an order says; one that cannot be read holds up no other. Return `FAILED` when there is one."""
+    """Write captures as an order says; one that cannot be read holds up no other.
+
+    Returns:
+        `FAILED` when there is such a one, `LOOK_AT_IT` when bytes were written that are not those that were read.
+    """
     order.check(rows)
     if order.folder is not None and not order.dry_run:
         _make_folder(order.folder)
@@ -105,7 +115,9 @@ def write_captures(
     if as_json and order.folder is not None:
         facts = [{**_facts(prepared), "files": [str(path) for path in files]} for prepared, files in written]
         output.json({"dry_run": order.dry_run, "captures": facts})
-    return ExitCode.FAILED if problems else ExitCode.FINE
+    if problems:
+        return ExitCode.FAILED
+    return ExitCode.LOOK_AT_IT if any(prepared.is_changed for prepared, _ in written) else ExitCode.FINE
 
 
 class _Meter:
@@ -122,9 +134,24 @@ class _Meter:
 
     def read(self, row: CaptureRow) -> Iterator[bytes]:
         """Give a capture's bytes."""
-        for chunk in self._spool.stream(row):
+        return self._measured(self._spool.stream(row))
+
+    def read_as_held(self, row: CaptureRow) -> Iterator[bytes]:
+        """Give a capture's bytes, also when they are not those that were read."""
+        return self._measured(self._spool.stream_as_held(row))
+
+    def _measured(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
             self._bars.advance(self._task, len(chunk))
             yield chunk
+
+    def is_whole(self, row: CaptureRow) -> bool:
+        """Return whether a capture's bytes are those that were read."""
+        try:
+            self._spool.verify(row)
+        except SpoolDamagedError:
+            return False
+        return True
 
 
 def _prepare_all(rows: Sequence[CaptureRow], order: Order, meter: _Meter) -> tuple[list[Export], list[str]]:
@@ -133,7 +160,12 @@ def _prepare_all(rows: Sequence[CaptureRow], order: Order, meter: _Meter) -> tup
     meter.begin("looking", sum(row.size_bytes or 0 for row in rows) if order.format != "raw" else 0)
     for row in rows:
         try:
-            exports.append(prepare(row, partial(meter.read, row), order))
+            if row.state is CaptureState.READING:
+                exports.append(prepare_unfinished(row, partial(meter.read_as_held, row)))
+            elif order.as_held and not meter.is_whole(row):
+                exports.append(prepare_changed(row, partial(meter.read_as_held, row)))
+            else:
+                exports.append(prepare(row, partial(meter.read, row), order))
         except (NoSamplesError, SpoolDamagedError) as error:
             problems.append(f"{row.device} record {row.record}: {error}")
     return exports, problems
@@ -185,6 +217,8 @@ def _write(prepared: Export, order: Order) -> list[Path]:
 def _facts(prepared: Export) -> dict[str, object]:
     row, survey = prepared.row, prepared.survey
     facts: dict[str, object] = {"id": row.id, "device": row.device, "record": row.record, "sha256": row.sha256}
+    if prepared.is_changed:
+        facts["is_changed"] = True
     if survey is None:
         return facts
     names = survey.sensor_names()
@@ -201,9 +235,11 @@ def _facts(prepared: Export) -> dict[str, object]:
 
 def _say_what_is_missing(prepared: Export, output: Output) -> None:
     survey = prepared.survey
+    name = f"{prepared.row.device} record {prepared.row.record}"
+    if prepared.is_changed:
+        output.message(f"device_bridge: {name}: {prepared.warning}")
     if survey is None:
         return
-    name = f"{prepared.row.device} record {prepared.row.record}"
     lines = [
         f"page {problem.page} is damaged ({problem.problem}): its samples are left out" for problem in survey.problems
     ]

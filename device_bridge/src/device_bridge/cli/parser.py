@@ -16,7 +16,7 @@ _MODULES = {
     "pull": "devices",
     "push": "delivery",
     "run": "run",
-    "status": "delivery",
+    "status": "status",
     "quarantine": "quarantine",
     "export": "export",
     "plot": "plot",

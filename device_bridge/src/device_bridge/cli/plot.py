@@ -8,8 +8,8 @@ from pathlib import Path
 
 from device_bridge.cli.arguments import Commands, add_command, add_spool, seconds
 from device_bridge.cli.console import Output
+from device_bridge.cli.existing_spool import opened_spool
 from device_bridge.cli.export import add_choice, choice_of
-from device_bridge.cli.quarantine import opened_spool
 from device_bridge.errors import ExitCode, UsageError
 from device_bridge.export.choice import Choice
 from device_bridge.export.files import check_is_new, new_file

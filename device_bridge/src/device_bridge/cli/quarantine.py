@@ -1,23 +1,22 @@
 """`quarantine`: what the cloud would not take, why, and how it is sent again."""
 
 import argparse
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 from device_bridge.cli.arguments import Commands, Subcommands, add_command, add_json, add_spool, positive
 from device_bridge.cli.console import Output
-from device_bridge.cli.damaged_spool import saying_how_to_set_aside
-from device_bridge.errors import BridgeError, ExitCode, UsageError
+from device_bridge.cli.existing_spool import opened_spool
+from device_bridge.errors import ExitCode, UsageError
 from device_bridge.settings import resolve
-from device_bridge.spool import CaptureRow, CaptureState, Spool
+from device_bridge.spool import CaptureRow, CaptureState, Spool, spool_exists
 
 _SUMMARY = "show what the cloud would not take and why, send it again, or write it to files"
 _EXAMPLES = (
     "  device_bridge quarantine                       # the list, with reasons\n"
     "  device_bridge quarantine show 12               # all that is known of one\n"
     "  device_bridge quarantine retry 12 15           # send these again; without ids, all\n"
-    "  device_bridge quarantine export --output /tmp  # their raw bytes as files, to look at or to send by hand\n"
+    "  device_bridge quarantine export --output /tmp  # their raw bytes as files, to look at or to send by hand;\n"
+    "                                                 # what changed on this disk gets the ending .changed\n"
 )
 
 
@@ -42,29 +41,11 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
-class NoSuchCaptureError(BridgeError):
-    """The spool holds no such capture."""
-
-
-@contextlib.contextmanager
-def opened_spool(path: Path) -> Iterator[Spool]:
-    """Give a spool that exists; a command that only reads makes none.
-
-    Raises:
-        NoSuchCaptureError: There is no such file, so there is no capture.
-        SpoolError: It cannot be used.
-    """
-    if not path.exists():
-        raise NoSuchCaptureError(f"there is no spool {path} yet, so no capture: pull first, or name another --spool")
-    with saying_how_to_set_aside(), contextlib.closing(Spool(path)) as spool:
-        yield spool
-
-
 def list_quarantined(chosen: argparse.Namespace, output: Output) -> ExitCode:
     """Print what is in quarantine, with reasons."""
     settings = resolve(vars(chosen))
     rows: list[CaptureRow] = []
-    if settings.spool.exists():
+    if spool_exists(settings.spool):
         with opened_spool(settings.spool) as spool:
             rows = spool.captures(CaptureState.QUARANTINED)
     if chosen.json:
@@ -121,7 +102,7 @@ def export_quarantined(chosen: argparse.Namespace, output: Output) -> ExitCode:
         if not rows:
             output.message("device_bridge: nothing is in quarantine, so nothing was written")
             return ExitCode.FINE
-        order = Order("raw", "recording", chosen.output, force=chosen.force)
+        order = Order("raw", "recording", chosen.output, force=chosen.force, as_held=True)
         return write_captures(spool, rows, order, output, as_json=chosen.json)
 
 

@@ -2,7 +2,10 @@
 
 import argparse
 import contextlib
+import os
+from collections.abc import Iterator
 
+from device_bridge.api import Api, ApiError
 from device_bridge.cli.arguments import Commands, add_api, add_command, add_dry_run, add_ports, add_spool
 from device_bridge.cli.console import Output
 from device_bridge.cli.damaged_spool import saying_how_to_set_aside
@@ -19,14 +22,16 @@ from device_bridge.cli.devices import connected, find_place, pull_with_bar
 from device_bridge.cli.stop_signal import StopSignal
 from device_bridge.daemon.access import CloudAccess
 from device_bridge.daemon.erasing import Eraser
+from device_bridge.daemon.event_queue import EventQueue
+from device_bridge.daemon.heartbeat import heartbeat_failed, make_heartbeat
 from device_bridge.daemon.journal import Event, Journal
 from device_bridge.daemon.shared import Shared
 from device_bridge.daemon.supervisor import Daemon
 from device_bridge.daemon.wording import delivered_event, pull_warnings, read_event
+from device_bridge.directory import read_directory
 from device_bridge.errors import BridgeError, ExitCode
-from device_bridge.reader import read_directory
 from device_bridge.settings import Settings, resolve
-from device_bridge.spool import CaptureState, Spool, SpoolCorruptError, SpoolLock
+from device_bridge.spool import CaptureState, Spool, SpoolCorruptError, SpoolLock, spool_exists
 from device_bridge.transport import find_places, open_transport
 from device_bridge.uploader import Uploader
 
@@ -70,16 +75,6 @@ def run(chosen: argparse.Namespace, output: Output) -> ExitCode:
     """Pull and push until SIGTERM or Ctrl-C, or once."""
     settings = resolve(vars(chosen))
     output.log_format = settings.log_format
-    try:
-        return _run(settings, chosen, output)
-    except BridgeError as error:
-        if output.log_format == "text":
-            raise
-        output.error(str(error))
-        return error.exit_code
-
-
-def _run(settings: Settings, chosen: argparse.Namespace, output: Output) -> ExitCode:
     if chosen.dry_run:
         with saying_how_to_set_aside():
             return _show_what_would_be_done(settings, output)
@@ -89,11 +84,24 @@ def _run(settings: Settings, chosen: argparse.Namespace, output: Output) -> Exit
 
 
 def _run_daemon(settings: Settings, output: Output) -> ExitCode:
-    journal = Journal(output.event)
-    with contextlib.closing(CloudAccess(settings, journal)) as access, StopSignal() as stop:
-        Daemon(Shared(settings, journal, access, open_transport), stop.wait).run()
-    journal.say(Event("stopped", "stopped"))
+    with _journal(output) as journal:
+        with contextlib.closing(CloudAccess(settings, journal)) as access, StopSignal() as stop:
+            Daemon(Shared(settings, journal, access, open_transport), stop.wait).run()
+        journal.say(Event("stopped", "stopped"))
     return ExitCode.FINE
+
+
+@contextlib.contextmanager
+def _journal(output: Output) -> Iterator[Journal]:
+    """Give a journal that no loop ever waits for; a stream that takes nothing does not hold up the end either."""
+    events, code = EventQueue(output.event), ExitCode.FAILED
+    try:
+        yield Journal(events.put)
+        code = ExitCode.FINE
+    finally:
+        if not events.close():
+            # Python itself would wait for the stream. All that was read is committed.
+            os._exit(code)
 
 
 def _places(settings: Settings) -> tuple[str, ...]:
@@ -117,9 +125,19 @@ def _run_once(settings: Settings, output: Output) -> ExitCode:
         report_problems(pushed, output)
         if settings.erase_verified and not failures:
             _erase_each(settings, spool, output)
+        if not pushed.credential_problem:
+            _tell_api(api, spool, output)
         if failures:
             raise failures[0]
         return judge(pushed, spool.counts()[CaptureState.QUARANTINED])
+
+
+def _tell_api(api: Api, spool: Spool, output: Output) -> None:
+    """Send a heartbeat: a bridge that runs now and then must not look silent."""
+    try:
+        api.send_heartbeat(make_heartbeat(spool))
+    except ApiError as error:
+        output.event(heartbeat_failed(error))
 
 
 def _pull_each(settings: Settings, spool: Spool, output: Output) -> list[BridgeError]:
@@ -163,7 +181,9 @@ def _show_what_would_be_done(settings: Settings, output: Output) -> ExitCode:
     """Say what would be read and sent; nothing is written, not even a new spool."""
     failures: list[BridgeError] = []
     with contextlib.ExitStack() as stack:
-        spool = stack.enter_context(contextlib.closing(Spool(settings.spool))) if settings.spool.exists() else None
+        spool = None
+        if spool_exists(settings.spool):
+            spool = stack.enter_context(contextlib.closing(Spool(settings.spool)))
         for place in _places(settings):
             try:
                 _show_what_is_new(settings, place, spool, output)

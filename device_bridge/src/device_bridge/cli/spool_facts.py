@@ -1,14 +1,14 @@
 """What `status` knows: the spool, its captures and devices, the disk, and whether a bridge is at work on them."""
 
 import contextlib
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from device_bridge.moments import moment_text
 from device_bridge.settings import Settings
-from device_bridge.spool import CaptureRow, CaptureState, DeviceRow, Spool
+from device_bridge.spool import CaptureRow, CaptureState, DeviceRow, Spool, lock_path, spool_exists
 from smartdot.clocks import fit_clocks
 
 _LOCKS = Path("/proc/locks")
@@ -58,7 +58,7 @@ def read_facts(settings: Settings) -> SpoolFacts:
     captures: list[dict[str, object]] = []
     devices: list[dict[str, object]] = []
     bytes_waiting = 0
-    if settings.spool.exists():
+    if spool_exists(settings.spool):
         with contextlib.closing(Spool(settings.spool)) as spool:
             counts = {state.value: count for state, count in spool.counts().items()}
             bytes_waiting = spool.waiting_bytes()
@@ -81,8 +81,7 @@ def find_holder(spool: Path) -> int | None:
 
     The lock itself is not touched: a bridge that starts at this moment must not find it taken.
     """
-    path = Path(os.path.realpath(spool))
-    path = path.with_name(path.name + ".lock")
+    path = lock_path(spool)
     try:
         state, written = path.stat(), path.read_text(encoding="ascii", errors="replace").strip()
     except OSError:
@@ -120,6 +119,7 @@ def _device_facts(row: DeviceRow, spool: Spool) -> dict[str, object]:
 
 def _capture_facts(row: CaptureRow) -> dict[str, object]:
     return {
+        "id": row.id,
         "device": row.device,
         "record": row.record,
         "generation": row.generation,
@@ -141,4 +141,4 @@ def _capture_facts(row: CaptureRow) -> dict[str, object]:
 
 
 def _utc_text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return None if moment is None else moment_text(moment, "seconds")

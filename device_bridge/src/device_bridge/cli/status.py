@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MIB = 2**20
 _MOST_PAGES_NAMED = 12
 _DEVICE_COLUMNS = ("device", "last_seen", "place", "battery", "link_errors", "records", "clock_drift")
-_CAPTURE_COLUMNS = ("device", "record", "state", "pages", "damaged", "sha256", "cloud", "attempts", "problem")
+_CAPTURE_COLUMNS = ("id", "device", "record", "state", "pages", "damaged", "sha256", "cloud", "attempts", "problem")
 
 
 def add_status(commands: Commands) -> None:
@@ -122,6 +122,7 @@ def _shown_device(device: dict[str, object]) -> dict[str, object]:
 def _shown_capture(capture: dict[str, object]) -> dict[str, object]:
     sha256, damaged = capture["sha256"], capture["damaged_pages"]
     return {
+        "id": capture["id"],
         "device": capture["device"],
         "record": capture["record"],
         "state": capture["state"],

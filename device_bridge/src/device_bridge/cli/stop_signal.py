@@ -23,6 +23,18 @@ class StopSignal:
         self._handlers = {number: signal.signal(number, lambda *_: None) for number in _NUMBERS}
         return self
 
+    def fileno(self) -> int:
+        """Return the descriptor that is readable once the process was asked to stop."""
+        return self._heard.fileno()
+
+    def ask(self) -> None:
+        """Ask the process to stop, from any thread.
+
+        Raises:
+            OSError: It has stopped already.
+        """
+        self._told.send(b"x")
+
     def wait(self, seconds: float) -> bool:
         """Wait for at most this long; return whether the process was asked to stop."""
         readable, _, _ = select.select([self._heard], [], [], seconds)

@@ -23,6 +23,13 @@ def prepare_streams() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
+def is_wanted(question: str) -> bool:
+    """Ask the person at the terminal; only a yes is one."""
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def give_up_stdout() -> None:
     """Send what is still buffered for stdout nowhere: whoever read it is gone, or its disk is full."""
     with contextlib.suppress(OSError, ValueError):

@@ -18,6 +18,12 @@ _TOPIC = "heartbeat"
 _DISK_TOPIC = "heartbeat disk"
 
 
+def heartbeat_failed(error: ApiError) -> Event:
+    """Return the event of a heartbeat that the API did not hear."""
+    message = f"the API does not know that this bridge works: {error}. Captures are not concerned"
+    return Event("heartbeat-failed", message, Level.WARNING)
+
+
 class HeartbeatLoop:
     """Sends heartbeats until the daemon ends.
 
@@ -66,14 +72,13 @@ class HeartbeatLoop:
         """Send one heartbeat; return for how long none may follow, and when one must although nothing changed."""
         gap_s, regular_s = self._shortest_gap_s, self._shared.settings.heartbeat_s
         try:
-            asked_s = grant.api.send_heartbeat(_heartbeat(spool))
+            asked_s = grant.api.send_heartbeat(make_heartbeat(spool))
         except ApiError as error:
             if isinstance(error, CredentialRefusedError) and error.is_apis_own:
                 self._shared.access.refuse(grant, str(error))
                 # No further one before there is another credential, and then at once.
                 return 0.0, 0.0
-            message = f"the API does not know that this bridge works: {error}. Captures are not concerned"
-            self._shared.journal.say_once(_TOPIC, Event("heartbeat-failed", message, Level.WARNING))
+            self._shared.journal.say_once(_TOPIC, heartbeat_failed(error))
             asked_s = (error.retry_after_s or 0.0) if isinstance(error, TryLaterError) else 0.0
             return max(gap_s, asked_s), regular_s
         else:
@@ -83,7 +88,8 @@ class HeartbeatLoop:
             return gap_s, max(regular_s, asked_s)
 
 
-def _heartbeat(spool: Spool) -> Heartbeat:
+def make_heartbeat(spool: Spool) -> Heartbeat:
+    """Return what a bridge tells of itself now."""
     counts = spool.counts()
     seen = max(spool.devices(), key=lambda device: device.seen_at, default=None)
     return Heartbeat(

@@ -27,6 +27,8 @@ class Event:
         facts: What it is about: `device`, `record`, `place`, ... Never a secret.
         identity: By what it is known to be the same again; the message when that is empty. For messages with figures
             that change all the time.
+        has_lines: Whether the message has lines of our own, such as a traceback's. Anything else is one line, whatever
+            a device put into it.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Event:
     is_result: bool = False
     facts: Mapping[str, object] = field(default_factory=dict)
     identity: str = ""
+    has_lines: bool = False
 
 
 class Journal:
@@ -44,7 +47,7 @@ class Journal:
     that cannot be written, such as one on a full disk, stops nothing.
 
     Args:
-        write: Prints an event; called by one loop at a time.
+        write: Prints an event, and should not take long (`EventQueue`); called by one loop at a time.
     """
 
     def __init__(self, write: Callable[[Event], None]) -> None:

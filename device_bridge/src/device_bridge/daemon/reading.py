@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from device_bridge.daemon.erasing import Eraser
 from device_bridge.daemon.journal import Event, Level
+from device_bridge.daemon.reports import Reports
 from device_bridge.daemon.shared import DISK_RETRY_S, Shared
 from device_bridge.daemon.wording import pull_warnings, read_event
 from device_bridge.device import LinkedSmartDot
@@ -21,11 +22,14 @@ from device_bridge.errors import (
 )
 from device_bridge.reader import RecordReader
 from device_bridge.spool import CaptureRow, LowDiskError, Spool, SpoolError
+from device_bridge.stumbling import Stumbles
 from device_bridge.transport import list_serial_ports
 
 RECONNECT_S = 1.0
 # What is no device of ours, or is broken, is not asked every second.
 LONGEST_RECONNECT_S = 30.0
+# A device that reports something all the time is looked at no more often than this.
+_SHORTEST_GAP_S = 0.5
 # A page is read four times by requests that give up after 50 s at most, and a commit waits 30 s for another program's.
 _LONGEST_SILENCE_S = 300.0
 
@@ -52,6 +56,8 @@ class ReadingLoop:
         self._something_new = threading.Event()
         self._is_disk_low = False
         self._spool: Spool | None = None
+        self._stumbles = Stumbles()
+        self._reports = Reports(shared.journal)
         self._pulse = shared.pulses.add(f"reading {place}", _LONGEST_SILENCE_S)
 
     def run(self) -> None:
@@ -94,8 +100,9 @@ class ReadingLoop:
     def _topic(self) -> str:
         return f"place {self.place}"
 
-    def _say(self, name: str, message: str, level: Level = Level.INFO, **facts: object) -> None:
-        self._shared.journal.say_once(self._topic, Event(name, message, level, facts={"place": self.place, **facts}))
+    def _say(self, name: str, message: str, level: Level = Level.INFO, identity: str = "", **facts: object) -> None:
+        event = Event(name, message, level, facts={"place": self.place, **facts}, identity=identity)
+        self._shared.journal.say_once(self._topic, event)
 
     def _reconnect_s(self) -> float:
         return min(LONGEST_RECONNECT_S, RECONNECT_S * 2.0 ** max(0, self._failures - 1))
@@ -114,17 +121,20 @@ class ReadingLoop:
                 self._say_read_elsewhere(serial, place)
             return True
         name = "device-away" if is_away else "device-refused"
+        # A device that is gone has no port a second later: that is no second thing to say.
+        identity = "away" if is_away else ""
         if not self._is_fixed and isinstance(error, PortMissingError):
-            self._say(name, f"{self.place} is unplugged: it is read again when it is back", Level.WARNING)
+            self._say(name, f"{self.place} is unplugged: it is read again when it is back", Level.WARNING, identity)
             return False
-        self._say(name, f"{error}. Trying again", Level.WARNING)
+        self._say(name, f"{error}. Trying again", Level.WARNING, identity)
         return True
 
     def _note_unexpected(self, error: Exception) -> None:
         self._failures = max(5, self._failures + 1)
         text = "".join(traceback.format_exception(error)).rstrip()
         message = f"reading {self.place} failed in a way that nobody foresaw; what was committed is kept. Trying again"
-        self._say("device-failed", f"{message}\n{text}", Level.ERROR)
+        event = Event("device-failed", f"{message}\n{text}", Level.ERROR, facts={"place": self.place}, has_lines=True)
+        self._shared.journal.say_once(self._topic, event)
 
     def _read_elsewhere(self) -> tuple[str | None, str] | None:
         """Return the serial, if it is known, and the place by which another loop of ours holds this port."""
@@ -167,7 +177,8 @@ class ReadingLoop:
         """Pull whenever there may be something new, until the device is gone or the daemon ends."""
         device.on_event = lambda text: self._hear(device.first.serial, text)
         reader = RecordReader(device, spool, should_stop=self._is_to_stop, on_sealed=self._note_sealed)
-        eraser = Eraser(spool, self._shared.journal)
+        reader.remember(self._stumbles)
+        eraser = Eraser(spool, self._shared.journal, should_stop=self._is_to_stop)
         while not self._shared.stop.is_set():
             self._something_new.clear()
             try:
@@ -182,16 +193,21 @@ class ReadingLoop:
             self._listen(device)
 
     def _pull(self, reader: RecordReader) -> None:
-        self._shared.journal.say_changes(f"memory {self.place}", pull_warnings(reader.pull()))
+        result = reader.pull()
+        self._shared.journal.say_changes(f"memory {self.place}", pull_warnings(result))
         self._shared.journal.forget(f"disk {self.place}")
-        if self._is_disk_low:
+        # One that was stopped tells nothing about the disk.
+        if self._is_disk_low and not result.is_cut_short:
             self._note_room()
 
     def _listen(self, device: LinkedSmartDot) -> None:
         """Wait for the next look at the device, or until it reports something."""
         poll_s = self._shared.settings.poll_s
-        ends_at_s = time.monotonic() + (min(poll_s, DISK_RETRY_S) if self._is_disk_low else poll_s)
-        while time.monotonic() < ends_at_s and not (self._shared.stop.is_set() or self._something_new.is_set()):
+        begun_at_s = time.monotonic()
+        ends_at_s = begun_at_s + (min(poll_s, DISK_RETRY_S) if self._is_disk_low else poll_s)
+        while (now_s := time.monotonic()) < ends_at_s and not self._shared.stop.is_set():
+            if self._something_new.is_set() and now_s - begun_at_s >= _SHORTEST_GAP_S:
+                return
             self._pulse.beat()
             device.wait_for_event()
 
@@ -214,9 +230,7 @@ class ReadingLoop:
         self._something_new.set()
         if text.startswith("record ready"):
             return
-        level = Level.WARNING if text.startswith(("battery low", "memory full")) else Level.INFO
-        facts = {"device": serial, "place": self.place}
-        self._shared.journal.say(Event("device-reports", f"{serial} reports: {text}", level, facts=facts))
+        self._reports.hear(serial, self.place, text)
         self._shared.changed.set()
 
     def _note_sealed(self, row: CaptureRow) -> None:

@@ -9,9 +9,8 @@ from device_bridge.daemon.access import CloudAccess
 from device_bridge.daemon.claims import DeviceClaims
 from device_bridge.daemon.journal import Event, Journal, Level
 from device_bridge.daemon.pulse import Pulse, Pulses
-from device_bridge.daemon.spool_watch import SpoolWatch
 from device_bridge.settings import Settings
-from device_bridge.spool import LowDiskError, SpoolCorruptError, SpoolError, SpoolGoneError
+from device_bridge.spool import LowDiskError, SpoolCorruptError, SpoolError, SpoolGoneError, SpoolWatch
 from device_bridge.transport import Transport
 
 DISK_RETRY_S = 2.0

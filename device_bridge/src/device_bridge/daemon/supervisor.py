@@ -10,9 +10,9 @@ from device_bridge.daemon.heartbeat import HeartbeatLoop
 from device_bridge.daemon.journal import Event, Level
 from device_bridge.daemon.notify import Notifier
 from device_bridge.daemon.reading import ReadingLoop
-from device_bridge.daemon.shared import Shared
+from device_bridge.daemon.shared import DISK_RETRY_S, Shared
 from device_bridge.daemon.uploading import UploadingLoop
-from device_bridge.spool import Spool
+from device_bridge.spool import LowDiskError, Spool
 from device_bridge.transport import find_places
 
 JOIN_S = 5.0
@@ -65,7 +65,10 @@ class Daemon:
             BridgeError: A loop failed for good.
         """
         # Opened here first: a spool that cannot be used is one message, not one of each loop.
-        with contextlib.closing(Spool(self.shared.settings.spool)):
+        spool = self._open_spool()
+        if spool is None:
+            return
+        with contextlib.closing(spool):
             self.shared.spool_watch.begin()
             try:
                 self._begin()
@@ -73,6 +76,22 @@ class Daemon:
                     self._look_after()
             finally:
                 self._end()
+
+    def _open_spool(self) -> Spool | None:
+        """Open the spool, also when its full disk leaves no room for that before a while; None when asked to stop."""
+        while True:
+            try:
+                spool = Spool(self.shared.settings.spool)
+            except LowDiskError as error:
+                self.shared.journal.say_once("spool disk", Event("disk-low", str(error), Level.ERROR))
+                # Waiting is all there is to do: a restart would find the same disk.
+                self.notifier.ready()
+                self.notifier.alive()
+                if self.wait_for_stop(DISK_RETRY_S):
+                    return None
+            else:
+                self.shared.journal.forget("spool disk")
+                return spool
 
     def _begin(self) -> None:
         self._start("uploading", self._uploading)

@@ -5,12 +5,22 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from device_bridge.api import Api, ApiError, CredentialRefusedError, UnreachableError, check_api_url
+from device_bridge.api import (
+    Api,
+    ApiError,
+    BridgeIdentity,
+    CredentialRefusedError,
+    EndpointError,
+    Line,
+    UnreachableError,
+    check_api_url,
+)
 from device_bridge.doctor.findings import Finding, Level, failed
 from device_bridge.errors import BridgeError, ExitCode
 from device_bridge.settings import Settings
 
 MOST_CLOCK_ERROR_S = 2.0
+FEWEST_CERTIFICATE_DAYS = 14
 _NEW_CREDENTIAL = "get a new one with `device_bridge enrol --force`; the account's owner approves it"
 
 
@@ -50,27 +60,52 @@ def _split(warning: str | None) -> tuple[str, str]:
 def _ask(url: str, credential: str) -> Iterator[Finding]:
     with contextlib.closing(Api(url, credential or "none")) as api:
         asked_at, began_s = datetime.now(UTC), time.monotonic()
-        try:
-            identity = api.who_am_i()
-        except CredentialRefusedError as error:
-            yield Finding("api", Level.OK, f"{url} answers{_how(url)}")
-            if credential:
-                yield Finding("credential", Level.FAIL, str(error), _NEW_CREDENTIAL, ExitCode.CREDENTIAL_REFUSED)
-            yield Finding("clock", Level.SKIPPED, "not compared: the API tells its time only to a bridge it knows")
-            return
-        except ApiError as error:
-            yield Finding("api", Level.FAIL, str(error), _advice(url, error), error.exit_code)
-            yield Finding("clock", Level.SKIPPED, "not compared: the API did not answer")
-            return
+        identity, error = _who_am_i(api)
         round_trip_s = time.monotonic() - began_s
-    yield Finding("api", Level.OK, f"{url} answers{_how(url)}, and knows this bridge as {identity.name}")
     # The API looked at its clock at some moment of the round trip.
-    error_s = (asked_at + timedelta(seconds=round_trip_s / 2) - identity.server_time).total_seconds()
-    yield _judge_clock(error_s, round_trip_s)
+    middle = asked_at + timedelta(seconds=round_trip_s / 2)
+    line = api.line or Line(None, None, None)
+    if identity is not None:
+        yield _judge_line(url, line, f", and knows this bridge as {identity.name}", asked_at)
+        yield _judge_clock((middle - identity.server_time).total_seconds(), round_trip_s)
+        return
+    if isinstance(error, CredentialRefusedError):
+        yield _judge_line(url, line, "", asked_at)
+        if credential:
+            yield Finding("credential", Level.FAIL, str(error), _NEW_CREDENTIAL, ExitCode.CREDENTIAL_REFUSED)
+    elif error is not None:
+        yield Finding("api", Level.FAIL, str(error), _advice(url, error), error.exit_code)
+    yield _judge_clock_by_date(middle, line.date, round_trip_s, error)
 
 
-def _how(url: str) -> str:
-    return ", its certificate is trusted" if url.startswith("https:") else ", without TLS on this computer"
+def _who_am_i(api: Api) -> tuple[BridgeIdentity | None, ApiError | None]:
+    try:
+        return api.who_am_i(), None
+    except ApiError as error:
+        return None, error
+
+
+def _judge_line(url: str, line: Line, what_else: str, now: datetime) -> Finding:
+    if line.tls is None:
+        return Finding("api", Level.OK, f"{url} answers, without TLS on this computer{what_else}")
+    text = f"{url} answers over {line.tls}, its certificate is trusted"
+    if line.certificate_ends_at is None:
+        return Finding("api", Level.OK, text + what_else)
+    left = (line.certificate_ends_at - now).days
+    text = f"{text} until {line.certificate_ends_at:%Y-%m-%d} ({left} days left){what_else}"
+    if left < FEWEST_CERTIFICATE_DAYS:
+        return Finding("api", Level.WARN, text, "have it renewed by who runs the API: afterwards nothing is uploaded")
+    return Finding("api", Level.OK, text)
+
+
+def _judge_clock_by_date(
+    middle: datetime, date: datetime | None, round_trip_s: float, error: ApiError | None
+) -> Finding:
+    """Judge by an answer's `Date`, which has whole seconds: the API tells its own time only to a bridge it knows."""
+    if date is None or isinstance(error, (UnreachableError, EndpointError)):
+        return Finding("clock", Level.SKIPPED, "not compared: the API did not answer")
+    # Cut off to its second, it is as uncertain as an answer that took a second longer.
+    return _judge_clock((middle - date).total_seconds() - 0.5, round_trip_s + 1.0)
 
 
 def _advice(url: str, error: ApiError) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from device_bridge.doctor.findings import Finding, Level, failed
-from device_bridge.errors import BridgeError, ExitCode
-from device_bridge.spool import CaptureState, Spool, SpoolCorruptError
+from device_bridge.errors import BridgeError
+from device_bridge.spool import CaptureState, Spool, SpoolCorruptError, not_taken_over, spool_exists
 
 _PLENTY = 4
 
@@ -18,7 +18,10 @@ def check_spool(path: Path) -> Iterator[Finding]:
     Args:
         path: The spool.
     """
-    if not path.exists():
+    for aside in not_taken_over(path):
+        text = f"{aside} was set aside, and taking over what can be read of it did not come to its end"
+        yield Finding("spool", Level.WARN, text, "`device_bridge doctor --set-aside-spool` goes on with it")
+    if not spool_exists(path):
         yield Finding("spool", Level.OK, f"{path}: there is none yet, the first pull makes it")
         return
     try:
@@ -41,8 +44,7 @@ def check_spool(path: Path) -> Iterator[Finding]:
         yield Finding("spool", Level.OK, f"{path}: whole, {held}")
     if counts[CaptureState.QUARANTINED]:
         text = f"{counts[CaptureState.QUARANTINED]} captures are in quarantine"
-        advice = "`device_bridge quarantine` says why"
-        yield Finding("quarantine", Level.WARN, text, advice, ExitCode.NOT_DELIVERED)
+        yield Finding("quarantine", Level.WARN, text, "`device_bridge quarantine` says why")
 
 
 def check_disk(path: Path, min_free_bytes: int) -> Finding:

@@ -1,12 +1,12 @@
 """What the emulated device has beside its memory: a count of power-ups, a way to record, a clock, a battery."""
 
 import json
-import os
 import time
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from device_bridge.emulator.whole_file import write_whole
 from device_bridge.errors import RecordingError
 
 TICK_HZ = 1_000_000
@@ -123,14 +123,9 @@ class DeviceState:
         """
         if self.path is None:
             return
-        unfinished = self.path.with_name(self.path.name + ".new")
         text = json.dumps({"power_up": self.power_up, "sampling": self.sampling.value})
         try:
-            with unfinished.open("w", encoding="utf-8") as file:
-                file.write(text + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(self.path)
+            write_whole(self.path, f"{text}\n".encode())
         except OSError as error:
             raise RecordingError(f"{self.path} cannot be written: {error.strerror}") from error
 

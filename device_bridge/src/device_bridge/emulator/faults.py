@@ -8,9 +8,9 @@ from device_bridge.emulator.faulty_way import Fault, FaultyWay
 from device_bridge.errors import UsageError
 from smartdot import ERASED_PAGE, PAGE_SIZE_BYTES
 
-WIRE_KINDS = ("drop", "duplicate", "flip", "delay", "reorder")
 __all__ = ["Fault", "Faults", "read_fault"]
 
+WIRE_KINDS = ("drop", "duplicate", "flip", "delay", "reorder")
 DEVICE_KINDS = ("hang", "unplug", "power")
 WAYS = ("both", "host", "device")
 UNITS = ("packet", "byte")

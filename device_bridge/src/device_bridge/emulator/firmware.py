@@ -1,21 +1,24 @@
 """What the device does with a request (docs/protocol.md 4): bytes in, bytes out, no I/O but its own memory's."""
 
+import re
 import struct
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Final
 
 from device_bridge.emulator.device_state import LOW_BATTERY_PERCENT, TICK_HZ, DeviceClock, DeviceState, Sampling
 from device_bridge.emulator.flash import Flash
 from device_bridge.emulator.wire import Message, PacketSplitter, build, parse
 from smartdot import PAGE_SIZE_BYTES
 
-__all__ = ["TICK_HZ", "Firmware"]
-
 SUCCESS, UNKNOWN, PERMISSION = 0, 1, 2
 HELLO, READ, WRITE, COMMAND = 1, 2, 3, 4
 REPLY, EVENT = 0x80, 0xC0
 PROTOCOL_VERSION = 1
 LARGEST_WINDOW = 8
+_MOST_COMMAND_BYTES = 256
+_RECORD: Final = re.compile(r"[1-9][0-9]{0,9}")
+_UTC: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?Z")
 
 
 class Firmware:
@@ -112,11 +115,10 @@ class Firmware:
         return SUCCESS, b""
 
     def _command(self, request: Message) -> tuple[int, bytes]:
-        words = request.payload.decode("ascii", errors="replace").split()
-        match words:
+        match _split_words(request.payload):
             case ["status"]:
                 return SUCCESS, self._status().encode("ascii")
-            case ["erase", number] if number.isascii() and number.isdecimal():
+            case ["erase", number] if _RECORD.fullmatch(number):
                 return self._erase(int(number))
             case ["defaults"]:
                 self.state.set_sampling(Sampling.AUTO)
@@ -155,11 +157,23 @@ class Firmware:
         return SUCCESS, f"sampling {mode}".encode("ascii")
 
 
+def _split_words(payload: bytes) -> list[str]:
+    """Return a command's words; none when it is not as docs/protocol.md 4.4 has it."""
+    text = payload.decode("ascii", errors="replace")
+    if len(payload) > _MOST_COMMAND_BYTES or not text.isascii() or not text.isprintable():
+        return []
+    words = text.split(" ")
+    return words if all(words) else []
+
+
 def _is_utc(text: str) -> bool:
-    """Tell whether a text is a time of RFC 3339 in UTC."""
-    if not text.endswith("Z"):
+    """Tell whether a text is a time as docs/protocol.md 4.4 has it."""
+    found = _UTC.fullmatch(text)
+    if found is None:
         return False
+    year, month, day, hour, minute, second = map(int, found.groups())
     try:
-        return datetime.fromisoformat(text).astimezone(UTC).utcoffset() is not None
-    except (ValueError, OverflowError):
+        datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
         return False
+    return True

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from device_bridge.emulator.whole_file import write_whole
 from device_bridge.errors import RecordingError
 from smartdot import PAGE_SIZE_BYTES, DirectorySlot, FormatError, MemoryImage
 
@@ -56,12 +57,7 @@ class Flash:
     @classmethod
     def create(cls, image: MemoryImage, path: Path) -> "Flash":
         """Write a memory to a new file, whole or not at all."""
-        unfinished = path.with_name(path.name + ".new")
-        with unfinished.open("wb") as file:
-            file.write(image.data)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        write_whole(path, image.data)
         return cls(image, path)
 
     @classmethod

@@ -9,9 +9,11 @@ from device_bridge.emulator.device_state import DeviceState, Sampling
 from device_bridge.emulator.flash import Flash
 from device_bridge.emulator.source import PreparedShot, ShotSource
 from device_bridge.emulator.truth_file import TruthFile
-from smartdot import MemoryFullError, RecordNumbersUsedUpError
+from smartdot import EndReason, MemoryFullError, RecordNumbersUsedUpError, read_page
+from smartdot.layout import unpack_end
 
 _SOON_S = 0.02
+_FEWEST_PAGES = 2
 
 
 class Recorder:
@@ -63,33 +65,38 @@ class Recorder:
         return due_s if due_s or self._next is None or self._next.is_ready() else _SOON_S
 
     def record(self) -> list[str]:
-        """Record a shot and return the events of it: that it is ready, or once that memory is full.
+        """Record a shot and return the events of it: that it is ready, and once that memory is full.
 
-        Freed records make room for the next.
+        A shot for which there are too few pages is cut short. Freed records make room for the next.
         """
         self._due_at_s = time.monotonic() + self._every_s
         number = self._next_number()
         if number is None or self._next is None:
             return self._tell_full()
         try:
-            self._store(number, self._next.take(number))
+            is_whole = self._store(number, self._next.take(number))
         except MemoryFullError:
             return self._tell_full()
         finally:
             following = self._next_number()
             self._next = None if following is None else self._next.following(following)
-        self._told_full = False
         if self._state.sampling is Sampling.SINGLE:
             self._state.set_sampling(Sampling.OFF)
-        return [f"record ready {number}"]
+        self._told_full = self._told_full and not is_whole
+        return [f"record ready {number}", *([] if is_whole else self._tell_full())]
 
-    def _store(self, number: int, shot: PreparedShot) -> None:
+    def _store(self, number: int, shot: PreparedShot) -> bool:
+        """Store a shot; return whether all of it is there."""
         start_ticks, power_up = self._read_ticks(), self._state.power_up
         if self._truth is not None and shot.simulation is not None:
             self._truth.note(number, start_ticks, power_up, shot.simulation)
-        self._flash.store_record(shot.write(number, start_ticks, power_up))
+        # A slot that is repaired takes room.
+        self._flash.repair()
+        pages = shot.write(number, start_ticks, power_up, max(_FEWEST_PAGES, self._flash.image.room()))
+        self._flash.store_record(pages)
         if self._truth is not None:
             self._truth.write(self._flash.image)
+        return unpack_end(read_page(pages[-1])).reason is not EndReason.MEMORY_FULL
 
     def _tell_full(self) -> list[str]:
         told, self._told_full = self._told_full, True

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from heapq import merge
 from itertools import pairwise
 
+from device_bridge.emulator.device_state import TICK_HZ
 from smartdot import RecordHeader, RecordWriter, SampleType, Sensor, SensorKind
 
-TICK_HZ = 1_000_000
 _LARGEST_COUNT = 32_767
 _LARGEST_RATE_MILLIHERTZ = 2**32 - 1
 _LIGHT_FULL_SCALE_LX = 64_000.0
@@ -85,9 +85,15 @@ def quantize(sensor: Sensor, value: tuple[float, ...]) -> tuple[int, ...]:
 
 
 def write_record(
-    recording: Recording, record: int, start_ticks: int, power_up: int = 0, *, largest_range: bool = False
+    recording: Recording,
+    record: int,
+    start_ticks: int,
+    power_up: int = 0,
+    *,
+    largest_range: bool = False,
+    most_pages: int | None = None,
 ) -> list[bytes]:
-    """Return the pages of a record that holds every sample of a recording.
+    """Return the pages of a record that holds every sample of a recording, or as many as there are pages for.
 
     Args:
         recording: The samples.
@@ -95,9 +101,10 @@ def write_record(
         start_ticks: The device's clock when the record began, in microseconds.
         power_up: How often the device was switched on, modulo 65,536; 0 when it is not known.
         largest_range: As for `choose_sensor`.
+        most_pages: Pages that are free, at least 2; when they are used up the record ends there (FORMAT.md 3.3).
     """
     sensors = tuple(choose_sensor(recorded, largest_range=largest_range) for recorded in recording.sensors)
-    writer = RecordWriter(RecordHeader(record, start_ticks, TICK_HZ, sensors, power_up))
+    writer = RecordWriter(RecordHeader(record, start_ticks, TICK_HZ, sensors, power_up), most_pages)
     streams = [
         [(time_s, place, value) for time_s, value in zip(recorded.times_s, recorded.values, strict=True)]
         for place, recorded in enumerate(recording.sensors)
@@ -105,4 +112,6 @@ def write_record(
     # In the order of time, as a device gets them, so that the sensors' pages are interleaved.
     for time_s, place, value in merge(*streams, key=lambda sample: sample[0]):
         writer.add(place, start_ticks + round(time_s * TICK_HZ), quantize(sensors[place], value))
+        if writer.is_cut:
+            break
     return writer.finish()

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 
 from device_bridge.emulator.physics.sensors import Module, Rates, draw_errors, mounting_of
-from device_bridge.emulator.physics.shot import Shot, vary_shot
+from device_bridge.emulator.physics.shot import Shot
 from device_bridge.emulator.physics.throw import Throw, throw
 from device_bridge.emulator.physics.truth import describe
 from device_bridge.emulator.recording import Recording
-
-__all__ = ["Rates", "Shot", "Simulation", "simulate", "simulate_shot", "vary_shot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +41,3 @@ def simulate(shot: Shot, seed: int, module_seed: int, rates: Rates | None = None
     thrown = throw(shot, chosen.grid_hz)
     module = Module(mounting_of(shot), draw_errors(module_seed), chosen, f"noise {module_seed} {seed}")
     return Simulation(thrown, module, module.measure(thrown))
-
-
-def simulate_shot(shot: Shot, seed: int) -> Recording:
-    """Return what the sensors measure of a shot. A device clips what is beyond its ranges (FORMAT.md 4.1)."""
-    return simulate(shot, seed, seed).recording

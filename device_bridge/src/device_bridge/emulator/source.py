@@ -7,9 +7,11 @@ from pathlib import Path
 
 from device_bridge.emulator.device_state import TICK_HZ
 from device_bridge.emulator.flash import Flash
+from device_bridge.emulator.physics.sensors import Rates
+from device_bridge.emulator.physics.shot import vary_shot
 from device_bridge.emulator.recording import Recording, write_record
 from device_bridge.emulator.recording_csv import read_recording
-from device_bridge.emulator.simulation import Rates, Simulation, simulate, vary_shot
+from device_bridge.emulator.simulation import Simulation, simulate
 from device_bridge.emulator.truth_file import TruthFile
 from device_bridge.errors import RecordingError
 from smartdot import FirstPage, FormatError, MemoryImage, Version, decode_capture
@@ -57,16 +59,20 @@ class PreparedShot:
     recording: Recording
     simulation: Simulation | None
 
-    def write(self, number: int, start_ticks: int, power_up: int) -> list[bytes]:
+    def write(self, number: int, start_ticks: int, power_up: int, most_pages: int | None = None) -> list[bytes]:
         """Return the pages of a record.
 
         Args:
             number: The record's number.
             start_ticks: The device's clock when it begins.
             power_up: How often the device was switched on.
+            most_pages: Pages that are free; None for as many as it takes.
         """
         # A device that waits for a shot is set to its largest range; a recording is stored as finely as it can be.
-        return write_record(self.recording, number, start_ticks, power_up, largest_range=self.simulation is not None)
+        is_simulated = self.simulation is not None
+        return write_record(
+            self.recording, number, start_ticks, power_up, largest_range=is_simulated, most_pages=most_pages
+        )
 
     @property
     def duration_s(self) -> float:

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 from device_bridge.emulator.device_state import TICK_HZ
 from device_bridge.emulator.simulation import Simulation
+from device_bridge.emulator.whole_file import write_whole
 from device_bridge.errors import UsageError
 from smartdot import MemoryImage
 
@@ -49,9 +49,7 @@ class TruthFile:
                 record["capture_sha256"] = hashlib.sha256(image.capture(number)).hexdigest()
         stored = [record for record in self._records.values() if "capture_sha256" in record]
         document = {"schema": SCHEMA, "serial": image.first.serial, "records": stored}
-        unfinished = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         try:
-            unfinished.write_text(json.dumps(document) + "\n", encoding="utf-8")
-            unfinished.replace(self._path)
+            write_whole(self._path, f"{json.dumps(document)}\n".encode())
         except OSError as error:
             raise UsageError(f"--truth {self._path} cannot be written: {error.strerror}") from error

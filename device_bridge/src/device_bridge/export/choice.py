@@ -36,20 +36,25 @@ class Choice:
         """Whether nothing was said."""
         return not (self.ids or self.device or self.records or self.everything)
 
-    def find(self, spool: Spool) -> list[CaptureRow]:
+    def find(self, spool: Spool, *, unfinished: bool = False) -> list[CaptureRow]:
         """Return the captures that are meant and sealed, by device and record.
+
+        Args:
+            spool: Holds them.
+            unfinished: Whether records that are not read to their end are meant as well.
 
         Raises:
             NothingChosenError: There is none; the message names what there is.
         """
         rows = [row for row in spool.iter_captures() if self._means(row)]
-        whole = [row for row in rows if row.state is not CaptureState.READING]
+        whole = [row for row in rows if unfinished or row.state is not CaptureState.READING]
         if whole:
             return whole
         if rows:
             raise NothingChosenError(
                 f"record {rows[0].record} of {rows[0].device} is not read to its end ({rows[0].pages_read} of "
-                f"{rows[0].page_count} pages): pull again, then export it"
+                f"{rows[0].page_count} pages): pull again while the device holds it. When it does not any more, "
+                "--as-is --format raw gives what was read"
             )
         raise NothingChosenError("the spool holds no such capture: `device_bridge status` names those it holds")
 
@@ -71,6 +76,7 @@ class Order:
         folder: Where files go; None writes to stdout.
         force: Whether files that are there are overwritten.
         dry_run: Whether to name the files only.
+        as_held: Whether bytes that changed in the spool are written too, into files that say so.
     """
 
     format: str
@@ -78,9 +84,12 @@ class Order:
     folder: Path | None
     force: bool = False
     dry_run: bool = False
+    as_held: bool = False
 
     def check(self, captures: Sequence[CaptureRow]) -> None:
-        """Raise `UsageError` when stdout is to take what it cannot."""
+        """Raise `UsageError` when what is ordered does not go together."""
+        if self.as_held and self.format != "raw":
+            raise UsageError("--as-is gives a capture's bytes: choose --format raw with it")
         if self.folder is not None:
             return
         if len(captures) > 1:

@@ -1,7 +1,7 @@
 """A capture written as an order says: which files it gives, and what each holds."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from device_bridge.export import csv_layouts, parquet
@@ -48,11 +48,15 @@ class Export:
         row: The capture.
         parts: Its files.
         survey: What it holds; None for raw bytes, which are not looked at.
+        is_changed: Whether its bytes are not a whole capture's as it was read.
+        warning: What is to be said of such bytes.
     """
 
     row: CaptureRow
     parts: tuple[Part, ...]
-    survey: Survey | None = field(default=None)
+    survey: Survey | None = None
+    is_changed: bool = False
+    warning: str = ""
 
 
 def prepare(row: CaptureRow, open_chunks: OpenChunks, order: Order) -> Export:
@@ -71,6 +75,23 @@ def prepare(row: CaptureRow, open_chunks: OpenChunks, order: Order) -> Export:
         return Export(row, _parquet_parts(base, row, survey, open_chunks), survey)
     survey = survey_capture(open_chunks)
     return Export(row, _csv_parts(base, order.layout, survey, open_chunks), survey)
+
+
+def prepare_changed(row: CaptureRow, open_chunks: OpenChunks) -> Export:
+    """Return the file that a capture gives whose bytes changed in the spool: its name tells it from a whole one."""
+    part = Part(f"{base_name(row)}.smartdot.changed", lambda: iter(open_chunks()))
+    warning = (
+        "these are not the bytes that were read from the device: they changed on this disk, and are given as they are "
+        "now. The cloud does not take them as this capture"
+    )
+    return Export(row, (part,), is_changed=True, warning=warning)
+
+
+def prepare_unfinished(row: CaptureRow, open_chunks: OpenChunks) -> Export:
+    """Return the file of a record that was not read to its end: the first page, and the pages that came, in order."""
+    part = Part(f"{base_name(row)}.smartdot.part", lambda: iter(open_chunks()))
+    warning = f"{row.pages_read} of its {row.page_count} pages were read, and these are all that there are"
+    return Export(row, (part,), is_changed=True, warning=warning)
 
 
 def _csv_parts(base: str, layout: str, survey: Survey, open_chunks: OpenChunks) -> tuple[Part, ...]:

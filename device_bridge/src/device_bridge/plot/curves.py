@@ -36,14 +36,12 @@ class SensorCurves:
         unit: Of its readings.
         curves: One for each axis.
         gaps: From when to when samples are missing, in seconds.
-        sample_count: Samples within the window.
     """
 
     name: str
     unit: str
     curves: tuple[Curve, ...]
     gaps: tuple[tuple[float, float], ...]
-    sample_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,6 @@ class _SensorReducer:
         self._next_index = 0
         self._last_s = 0.0
         self._gaps: list[tuple[float, float]] = []
-        self._sample_count = 0
 
     def add(self, block: Block) -> None:
         first_s = (block.first_ticks - self._header.start_ticks) / self._header.tick_hz
@@ -134,7 +131,6 @@ class _SensorReducer:
         for ticks, counts in zip(block_ticks(block), block_counts(block, self._sensor), strict=True):
             self._last_s = (ticks - self._header.start_ticks) / self._header.tick_hz
             if self._window.from_s <= self._last_s <= self._window.to_s:
-                self._sample_count += 1
                 for reducer, count in zip(self._reducers, counts, strict=True):
                     value = count / self._sensor.lsb_per_unit
                     reducer.add(self._last_s, value, is_clipped=self._sensor.is_clipped(count))
@@ -148,7 +144,7 @@ class _SensorReducer:
     def finish(self) -> SensorCurves:
         """Return the sensor's curves."""
         curves = tuple(reducer.finish() for reducer in self._reducers)
-        return SensorCurves(self._name, self._sensor.unit, curves, tuple(self._gaps), self._sample_count)
+        return SensorCurves(self._name, self._sensor.unit, curves, tuple(self._gaps))
 
 
 def read_curves(survey: Survey, open_chunks: OpenChunks, places: Sequence[int], window: Window) -> list[SensorCurves]:

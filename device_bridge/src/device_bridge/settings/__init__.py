@@ -3,23 +3,20 @@
 from device_bridge.settings.credential import (
     CredentialMissingError,
     check_credential,
-    permission_problem,
     read_credential,
     write_credential,
 )
 from device_bridge.settings.files import change_config, read_config
 from device_bridge.settings.pending import PendingSecret, forget_pending, keep_pending, pending_place, read_pending
-from device_bridge.settings.resolution import Origin, Settings, config_to_change, resolve
-from device_bridge.settings.table import CONFIG, CREDENTIAL, SETTINGS, Setting, read_seconds
+from device_bridge.settings.resolution import Settings, config_to_change, resolve
+from device_bridge.settings.table import CONFIG, CREDENTIAL, SETTINGS, read_seconds
 
 __all__ = [
     "CONFIG",
     "CREDENTIAL",
     "SETTINGS",
     "CredentialMissingError",
-    "Origin",
     "PendingSecret",
-    "Setting",
     "Settings",
     "change_config",
     "check_credential",
@@ -27,7 +24,6 @@ __all__ = [
     "forget_pending",
     "keep_pending",
     "pending_place",
-    "permission_problem",
     "read_config",
     "read_credential",
     "read_pending",

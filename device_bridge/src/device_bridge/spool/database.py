@@ -2,21 +2,28 @@
 
 import contextlib
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from device_bridge.printable import printable
 from device_bridge.spool.disk import DISK_FULL, why_writing_fails
-from device_bridge.spool.errors import LowDiskError, SpoolCorruptError, SpoolError, SpoolGoneError
+from device_bridge.spool.errors import LowDiskError, SpoolCorruptError, SpoolError
+from device_bridge.spool.files import check_is_database, make_file, make_folder
 from device_bridge.spool.log import check_log
+from device_bridge.spool.open_files import SpoolWatch, is_open_here, note_closed, note_open
 from device_bridge.spool.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 
 Connection = sqlite3.Connection
 
 _BUSY_TIMEOUT_S = 30.0
 _BUSY_PAUSE_S = 0.02
-_SMALLEST_DATABASE_BYTES = 512
+# SQLite quotes a damaged schema in its messages, and the module cannot decode them.
+READ_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+# What is asked never changes: a name that is not there, or is there already, rotted in the schema.
+_SCHEMA_ROTTED = re.compile("no such (table|column|index)|(table|index) .* already exists|table .* has no column")
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -33,22 +40,28 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._watch = SpoolWatch(path)
         with self._translated():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             # SQLite keeps the log beside the file itself, not beside a link to it.
             file = Path(os.path.realpath(path))
-            _check_is_database(file)
-            check_log(file)
+            check_is_database(file)
+            if not is_open_here(file):
+                check_log(file)
+            make_file(file)
             self._db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
             try:
+                self._db.text_factory = _text
                 self._prepare()
-                self._file = _identity(path)
+                self._watch.begin()
+                note_open(self, self._watch.identity)
             except BaseException:
                 self._db.close()
                 raise
 
     def close(self) -> None:
         """Close the file."""
+        note_closed(self)
         self._db.close()
 
     @contextlib.contextmanager
@@ -82,17 +95,14 @@ class Database:
 
     def check_file_is_there(self) -> None:
         """Return when the file under the spool's name is the one that was opened. Raises `SpoolGoneError`."""
-        if _identity(self.path) != self._file:
-            raise SpoolGoneError(
-                f"the spool {self.path} was deleted or replaced while it was in use: nothing more is written into the "
-                "old one. Put it back, or start again with a new one: records that the devices still hold are read anew"
-            )
+        self._watch.check()
 
     def findings(self) -> list[str]:
         """Return what SQLite finds wrong in the file, a line each; none when it is whole. Reads all of it."""
         try:
             with self._translated():
-                lines = [str(line) for (line,) in self._db.execute("PRAGMA quick_check(20)")]
+                # quick_check would not see an index that lost a capture.
+                lines = [printable(str(line)) for (line,) in self._db.execute("PRAGMA integrity_check(20)")]
         except SpoolCorruptError as error:
             return [str(error)]
         return [] if lines == ["ok"] else [f"the spool {self.path} is damaged: {line}" for line in lines]
@@ -127,7 +137,7 @@ class Database:
                 return
 
     def _migrate(self) -> None:
-        self._file = _identity(self.path)
+        self._watch.begin()
         # A table is replaced by its successor; that must not count as deleting what others refer to.
         self._db.execute("PRAGMA foreign_keys = OFF")
         with self.transaction() as db:
@@ -155,7 +165,7 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except READ_ERRORS as error:
             raise _in_words(self.path, error) from error
         except OSError as error:
             raise SpoolError(
@@ -163,13 +173,25 @@ class Database:
             ) from error
 
 
+def _text(data: bytes) -> str:
+    # A rotten byte must not hide a whole row, or all of them.
+    return data.decode("utf-8", errors="replace")
+
+
 def is_malformed(error: BaseException | None) -> bool:
     """Return whether SQLite found the file damaged, not a disk that fails now and not the next time, or a lock."""
     code = getattr(error, "sqlite_errorcode", None)
+    if isinstance(error, UnicodeDecodeError) or (code == sqlite3.SQLITE_ERROR and _SCHEMA_ROTTED.match(str(error))):
+        return True
     return isinstance(error, sqlite3.Error) and code is not None and code & 0xFF in _DAMAGED
 
 
-def _in_words(path: Path, error: sqlite3.Error) -> SpoolError:
+def is_misfit(error: BaseException | None) -> bool:
+    """Return whether a row was refused for what stands in it: a table's own rules, or a number without bounds."""
+    return isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.InterfaceError)
+
+
+def _in_words(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> SpoolError:
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
         return SpoolCorruptError(
             f"{path} is no spool, or one that is damaged from its first bytes on. Nothing was changed: choose another "
@@ -177,14 +199,14 @@ def _in_words(path: Path, error: sqlite3.Error) -> SpoolError:
         )
     if is_malformed(error):
         return SpoolCorruptError(
-            f"the spool {path} is damaged ({error}). Nothing was changed: have the disk checked and set the spool "
-            "aside; what can be read of it is taken over into a new one"
+            f"the spool {path} is damaged ({printable(str(error))}). Nothing was changed: have the disk checked and "
+            "set the spool aside; what can be read of it is taken over into a new one"
         )
     reason = _no_room(path, error)
     if reason is not None:
         return LowDiskError(
             f"the spool {path} cannot be written: {reason}. What was committed before is kept and nothing is deleted; "
-            "free some space, and it goes on by itself"
+            "free some space: `run` goes on then, any other command is to be called again"
         )
     return SpoolError(
         f"the spool {path} failed: {error}. Nothing was deleted; check the disk and its free space, or choose another "
@@ -192,7 +214,7 @@ def _in_words(path: Path, error: sqlite3.Error) -> SpoolError:
     )
 
 
-def _no_room(path: Path, error: sqlite3.Error) -> str | None:
+def _no_room(path: Path, error: Exception) -> str | None:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return None
@@ -209,36 +231,9 @@ def open_to_salvage(path: Path) -> Connection:
     """
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        db.text_factory = _text
         db.row_factory = sqlite3.Row
         db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except sqlite3.Error as error:
+    except READ_ERRORS as error:
         raise SpoolCorruptError(f"nothing of {path} can be read ({error}): it is kept as it is") from error
     return db
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - asked in every transaction: without a Path's detour
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _check_is_database(path: Path) -> None:
-    # SQLite takes a file that is shorter than its own header for an empty database, and would write over it; and it
-    # deletes the log of a file that is empty. Only sizes are asked: closing a descriptor of our own would drop the
-    # locks that this process holds through SQLite.
-    has_log = _size_bytes(path.with_name(path.name + "-wal")) > 0
-    size_bytes = _size_bytes(path)
-    if 0 < size_bytes < _SMALLEST_DATABASE_BYTES or (size_bytes == 0 and has_log):
-        raise SpoolCorruptError(
-            f"{path} is no spool, or one that was cut off or emptied. Nothing was changed: choose another with "
-            "--spool, or set this one aside"
-        )
-
-
-def _size_bytes(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0

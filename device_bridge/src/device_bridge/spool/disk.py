@@ -36,8 +36,7 @@ def check_free_space(path: Path, needed_bytes: int) -> None:
     if free_bytes < needed_bytes:
         raise LowDiskError(
             f"the disk of the spool {path} has only {free_bytes // 2**20} MiB free and {needed_bytes // 2**20} MiB are "
-            "wanted: reading stops, uploading goes on, nothing is deleted. Free some space, and reading goes on by "
-            "itself"
+            "wanted: reading stops, uploading goes on, nothing is deleted. Free some space: `run` reads on then"
         )
 
 

@@ -10,6 +10,7 @@ from typing import Self
 
 from device_bridge.errors import BridgeError
 from device_bridge.spool.errors import SpoolError
+from device_bridge.spool.files import make_folder
 
 _NOT_INHERITED = getattr(os, "O_CLOEXEC", 0)
 
@@ -29,6 +30,12 @@ else:
 
     def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def lock_path(spool: Path) -> Path:
+    """Return the file that a spool is locked by; two names of one spool have one."""
+    spool = Path(os.path.realpath(spool))
+    return spool.with_name(spool.name + ".lock")
 
 
 class SpoolLockedError(BridgeError):
@@ -60,13 +67,12 @@ class SpoolLock:
         return self
 
     def _open(self) -> int:
-        # Two names of one spool have one lock.
-        spool = Path(os.path.realpath(self._spool))
-        if spool.is_dir():
+        if self._spool.is_dir():
             raise SpoolError(f"the spool {self._spool} is a folder: name a file with --spool")
         try:
-            spool.parent.mkdir(parents=True, exist_ok=True)
-            return os.open(spool.with_name(spool.name + ".lock"), os.O_RDWR | os.O_CREAT | _NOT_INHERITED, 0o600)
+            path = lock_path(self._spool)
+            make_folder(path.parent)
+            return os.open(path, os.O_RDWR | os.O_CREAT | _NOT_INHERITED, 0o600)
         except OSError as error:
             raise SpoolError(
                 f"the spool {self._spool} cannot be opened: {error.strerror}. Choose another with --spool"

@@ -68,10 +68,10 @@ class CaptureRow:
         generation: 1 for the first capture of a record, one more for each that was read under the same number after it.
         damaged_count: How many pages stayed damaged.
         wants_reread: Its bytes changed in the spool: it is kept, and the record is to be read again if it is there.
+        is_unusable: Its row is damaged on the disk: it is shown as quarantined, whatever stands there.
         began_at: When reading it began, in UTC; None for one from a spool of version 1, as the other times.
         last_read_at: When its last page came.
         sealed_at: When it was sealed.
-        ticket_at: When it last got a ticket to be sent by.
         sent_at: When its bytes were last sent by ticket.
         delivered_at: When the cloud had confirmed its hash.
         erased_at: When the device's copy was erased.
@@ -93,10 +93,10 @@ class CaptureRow:
     generation: int = 1
     damaged_count: int = 0
     wants_reread: bool = False
+    is_unusable: bool = False
     began_at: datetime | None = None
     last_read_at: datetime | None = None
     sealed_at: datetime | None = None
-    ticket_at: datetime | None = None
     sent_at: datetime | None = None
     delivered_at: datetime | None = None
     erased_at: datetime | None = None

@@ -9,11 +9,11 @@ from device_bridge.spool.database import Connection, Database
 from device_bridge.spool.disk import check_free_space
 from device_bridge.spool.errors import SpoolError
 from device_bridge.spool.model import CaptureRow, CaptureState, NewCapture, SpooledPage
-from device_bridge.spool.rows import now, read_row
+from device_bridge.spool.rows import now, read_bytes, read_count, read_row
 
 # Numbers are looked through in pieces of this many pages, so that a record of any size needs the same memory.
 _PIECE_PAGES = 4096
-_BATCH_PAGES = 256
+BATCH_PAGES = 256
 
 
 class SpoolFile:
@@ -64,7 +64,8 @@ class ReadingVerbs(SpoolFile):
                 return _insert(db, new, 1)
             if _is_untouched(db, found, new):
                 return found
-            return _insert(db, new, found.generation + 1)
+            (last,) = db.execute(LAST_GENERATION, (new.device, new.record)).fetchone()
+            return _insert(db, new, read_count(last, found.generation) + 1)
 
     def check_room(self) -> None:
         """Return when there is room to read more.
@@ -81,17 +82,6 @@ class ReadingVerbs(SpoolFile):
         """
         row = self._own(capture)
         return _joined(self._wanted_pieces(row))
-
-    def wanted_pages(self, capture: int) -> list[int]:
-        """Return the page numbers of a record that are missing or were damaged when they were read."""
-        return [number for numbers in self.wanted_ranges(capture) for number in numbers]
-
-    def missing_pages(self, capture: int) -> list[int]:
-        """Return the page numbers of a record that are not in the spool yet."""
-        damaged = set()
-        with self._database.reading() as db:
-            damaged = {number for (number,) in db.execute(_DAMAGED, (capture,))}
-        return [number for number in self.wanted_pages(capture) if number not in damaged]
 
     def add_pages(self, capture: int, pages: Iterable[SpooledPage]) -> None:
         """Commit a batch of pages; one that is there already is left as it is, unless it is damaged and this is not.
@@ -110,11 +100,21 @@ class ReadingVerbs(SpoolFile):
                 (added, now(), capture),
             )
 
+    def whole_pages(self, capture: int, numbers: Iterable[int]) -> dict[int, bytes]:
+        """Return those of a record's pages that are held and were not damaged when they were read, by their numbers."""
+        held = {}
+        with self._database.reading() as db:
+            for number in numbers:
+                row = db.execute(_WHOLE, (capture, number)).fetchone()
+                if row is not None:
+                    held[number] = read_bytes(row[0])
+        return held
+
     def header_bytes(self, capture: int) -> bytes:
         """Return the record's page 0 as it was read."""
         with self._database.reading() as db:
             row = db.execute("SELECT data FROM pages WHERE capture = ? AND number = 0", (capture,)).fetchone()
-            return b"" if row is None else bytes(row[0])
+            return b"" if row is None else read_bytes(row[0])
 
     def seal(self, capture: int, provenance: Mapping[str, object]) -> None:
         """Make a capture of a record whose pages are all in: its hash and size are fixed from now on.
@@ -126,14 +126,14 @@ class ReadingVerbs(SpoolFile):
             row = _must_be_there(db, capture)
             if row.state is not CaptureState.READING:
                 return
+            if row.pages_read < row.page_count:
+                lacks = row.page_count - row.pages_read
+                raise SpoolError(f"capture {capture} lacks {lacks} pages and cannot be sealed")
             digest = hashlib.sha256()
-            size_bytes = pages = 0
+            size_bytes = 0
             for piece in byte_pieces(db, capture):
                 digest.update(piece)
                 size_bytes += len(piece)
-            (pages,) = db.execute("SELECT pages_read FROM captures WHERE id = ?", (capture,)).fetchone()
-            if pages < row.page_count:
-                raise SpoolError(f"capture {capture} lacks {row.page_count - pages} pages and cannot be sealed")
             db.execute(
                 "UPDATE captures SET state = 'sealed', sha256 = ?, size_bytes = ?, provenance = ?, sealed_at = ? "
                 "WHERE id = ?",
@@ -157,7 +157,7 @@ class ReadingVerbs(SpoolFile):
                 held = db.execute(_HELD, (row.id, begin, _PIECE_PAGES)).fetchall()
             for number, is_damaged in held:
                 yield range(begin, number + is_damaged)
-                begin = number + 1
+                begin = max(begin, number) + 1
             if len(held) < _PIECE_PAGES:
                 yield range(begin, row.page_count)
                 return
@@ -171,10 +171,12 @@ class ReadingVerbs(SpoolFile):
             yield from (range(number, number + 1) for number in numbers)
             if len(numbers) < _PIECE_PAGES:
                 return
-            begin = numbers[-1]
+            begin = max(begin + 1, numbers[-1])
 
 
 _HELD = "SELECT number, problem IS NOT NULL FROM pages WHERE capture = ? AND number >= ? ORDER BY number LIMIT ?"
+_WHOLE = "SELECT data FROM pages WHERE capture = ? AND number = ? AND problem IS NULL"
+LAST_GENERATION = "SELECT max(generation) FROM captures WHERE device = ? AND record = ?"
 _DAMAGED = "SELECT number FROM pages INDEXED BY damaged_pages WHERE capture = ? AND problem IS NOT NULL"
 
 
@@ -189,17 +191,22 @@ def latest(db: Connection, device: str, record: int) -> CaptureRow | None:
 def byte_pieces(db: Connection, capture: int) -> Iterator[bytes]:
     """Give a capture's bytes in pieces of at most 64 KiB, each read by a query of its own."""
     (first,) = db.execute("SELECT first_bytes FROM captures WHERE id = ?", (capture,)).fetchone()
-    yield bytes(first)
+    yield read_bytes(first)
     begin = 0
     while True:
         rows = db.execute(
             "SELECT data, number FROM pages WHERE capture = ? AND number >= ? ORDER BY number LIMIT ?",
-            (capture, begin, _BATCH_PAGES),
+            (capture, begin, BATCH_PAGES),
         ).fetchall()
-        yield b"".join(data for data, _ in rows)
-        if len(rows) < _BATCH_PAGES:
+        yield b"".join(read_bytes(data) for data, _ in rows)
+        if len(rows) < BATCH_PAGES:
             return
-        begin = rows[-1][1] + 1
+        begin = after(begin, rows[-1][1])
+
+
+def after(begin: int, last: object) -> int:
+    """Return where the pages go on after a full batch; a number that rotted leads neither back nor out of the file."""
+    return max(begin + BATCH_PAGES, read_count(last) + 1)
 
 
 def _insert(db: Connection, new: NewCapture, generation: int) -> CaptureRow:

@@ -54,7 +54,6 @@ CREATE TABLE captures_2 (
     began_at TEXT,
     last_read_at TEXT,
     sealed_at TEXT,
-    ticket_at TEXT,
     sent_at TEXT,
     delivered_at TEXT,
     erased_at TEXT,

@@ -38,6 +38,14 @@ class SendingVerbs(SpoolFile):
             )
         yield held
 
+    def stream_as_held(self, capture: CaptureRow) -> Iterator[bytes]:
+        """Give a sealed capture's bytes as the spool holds them now, also when they are not those that were sealed.
+
+        Raises:
+            SpoolDamagedError: The rest of them cannot be read.
+        """
+        return self._pieces(capture)
+
     def load(self, capture: CaptureRow) -> bytes:
         """Return a sealed capture's bytes at once, hashed again.
 
@@ -62,11 +70,6 @@ class SendingVerbs(SpoolFile):
                 "UPDATE captures SET attempts = attempts + ?, last_problem = ? WHERE id = ?",
                 (was_sent, problem, capture),
             )
-
-    def mark_ticket(self, capture: int) -> None:
-        """Note that a capture got a ticket to be sent by."""
-        with self._database.transaction() as db:
-            db.execute("UPDATE captures SET ticket_at = ? WHERE id = ?", (now(), capture))
 
     def mark_sent(self, capture: int) -> None:
         """Note that a capture's bytes are in the cloud by ticket, and that its verdict is asked for from now on."""

@@ -41,6 +41,18 @@ class Spool(ReadingVerbs, SendingVerbs, DeviceVerbs, RestoringVerbs):
 
     def iter_captures(self, state: CaptureState | None = None) -> Iterator[CaptureRow]:
         """Give the captures that are in a state now, or all, by device and record, one after the other."""
+        # One whose row is damaged is shown as quarantined, whatever state stands there.
+        wanted = None if state is CaptureState.QUARANTINED else state
+        for row in self._rows(wanted):
+            if state in (None, row.state):
+                yield row
+
+    def to_send(self) -> list[CaptureRow]:
+        """Return the captures that the cloud has not confirmed yet, and those of them whose rows are damaged."""
+        wanted = (CaptureState.SENT, CaptureState.SEALED)
+        return [row for state in wanted for row in self._rows(state) if row.state in wanted or row.is_unusable]
+
+    def _rows(self, state: CaptureState | None) -> Iterator[CaptureRow]:
         with self._database.reading() as db:
             found = db.execute(
                 "SELECT id FROM captures WHERE state = ? OR ? IS NULL ORDER BY device, record, generation",
@@ -48,7 +60,7 @@ class Spool(ReadingVerbs, SendingVerbs, DeviceVerbs, RestoringVerbs):
             ).fetchall()
         for (number,) in found:
             row = self.get(number)
-            if row is not None and state in (None, row.state):
+            if row is not None:
                 yield row
 
     def get(self, capture: int) -> CaptureRow | None:
@@ -60,6 +72,14 @@ class Spool(ReadingVerbs, SendingVerbs, DeviceVerbs, RestoringVerbs):
         """Return the latest capture of a device's record, None when reading it has not begun."""
         with self._database.reading() as db:
             return latest(db, device, record)
+
+    def generations(self, device: str, record: int) -> list[CaptureRow]:
+        """Return every capture that was read under a device's record number, the oldest first."""
+        with self._database.reading() as db:
+            found = db.execute(
+                "SELECT id FROM captures WHERE device = ? AND record = ? ORDER BY generation", (device, record)
+            ).fetchall()
+            return [row for (number,) in found if (row := read_row(db, number)) is not None]
 
     def counts(self) -> dict[CaptureState, int]:
         """Return how many captures there are in each state."""
@@ -83,10 +103,16 @@ class Spool(ReadingVerbs, SendingVerbs, DeviceVerbs, RestoringVerbs):
         findings = self._database.findings()
         if findings:
             return findings
-        for state in (CaptureState.SEALED, CaptureState.SENT, CaptureState.QUARANTINED):
-            for row in self.iter_captures(state):
-                try:
-                    self.verify(row)
-                except SpoolDamagedError as error:
-                    findings.append(str(error))
+        for row in self.iter_captures():
+            if row.is_unusable:
+                findings.append(f"record {row.record} of {row.device}: {row.last_problem}")
+            elif row.state in (CaptureState.SEALED, CaptureState.SENT, CaptureState.QUARANTINED):
+                findings += self._changed_bytes(row)
         return findings
+
+    def _changed_bytes(self, row: CaptureRow) -> list[str]:
+        try:
+            self.verify(row)
+        except SpoolDamagedError as error:
+            return [str(error)]
+        return []

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 FOUL_LINE_TO_HEAD_PIN_M = 18.288
 LANE_WIDTH_M = 1.0541
+BOARD_M = LANE_WIDTH_M / 39
 # From the head pin's middle to the tail plank, 34 3/16 in.
 DECK_M = 0.868
 PIT_DEPTH_M = 0.25

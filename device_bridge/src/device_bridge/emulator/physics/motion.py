@@ -140,15 +140,3 @@ class Dynamics:
         rate_y = 2 * (i * j + w * k) * p + (1 - 2 * (i * i + k * k)) * q + 2 * (j * k - w * i) * r
         slip_x, slip_y = vx - self.radius_m * rate_y, vy + self.radius_m * rate_x
         return math.sqrt(slip_x * slip_x + slip_y * slip_y)
-
-    def energy_j(self, state: State, floor_m: float = 0.0) -> float:
-        """Return the energy of motion, rotation, height and of the floor's spring."""
-        vx, vy, vz = velocity(state)
-        rates = body_rate(state)
-        turning = 0.0
-        for moment, rate in zip(self.inertia_kg_m2, rates, strict=True):
-            turning += moment * rate * rate / 2
-        depth_m = max(0.0, floor_m + self.radius_m - state[2])
-        spring = CONTACT_RAD_S * CONTACT_RAD_S * depth_m * depth_m / 2
-        height = GRAVITY_M_S2 * (state[2] - floor_m - self.radius_m)
-        return self.mass_kg * ((vx * vx + vy * vy + vz * vz) / 2 + height + spring) + turning

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from device_bridge.emulator.physics.ball import Ball
@@ -163,6 +163,3 @@ def vary_shot(seed: int, given: Mapping[str, object] | None = None) -> Shot:
     usual = Shot()
     varied = {name: getattr(usual, name) + rng.uniform(-spread, spread) for name, spread in _SPREAD.items()}
     return check_shot(replace(usual, **{**varied, **(given or {})}))
-
-
-SHOT_FIELDS = frozenset(one.name for one in fields(Shot))

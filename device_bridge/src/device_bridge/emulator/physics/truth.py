@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import pairwise
 
+from device_bridge.emulator.physics.lane import BOARD_M
 from device_bridge.emulator.physics.sensors import Module, noise_of
 from device_bridge.emulator.physics.swing import M_S_PER_MPH, RAD_S_PER_RPM, Moment
 from device_bridge.emulator.physics.throw import Throw
@@ -21,6 +22,7 @@ from device_bridge.emulator.recording import Recording, choose_sensor, quantize
 
 _PATH_HZ = 100.0
 _DIGITS = 9
+_MIDDLE_BOARD = 20
 
 
 def describe(thrown: Throw, module: Module, recording: Recording) -> dict[str, object]:
@@ -143,7 +145,7 @@ def _board(thrown: Throw) -> float | None:
     if thrown.phases.impact_s is None:
         return None
     y_m = _near(thrown, thrown.phases.impact_s).position_m[1]
-    return _rounded(20 + y_m * thrown.shot.hand.side / (1.0541 / 39))
+    return _rounded(_MIDDLE_BOARD + y_m * thrown.shot.hand.side / BOARD_M)
 
 
 def _distance_m(thrown: Throw, time_s: float | None) -> float | None:

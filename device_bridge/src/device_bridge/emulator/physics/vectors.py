@@ -7,7 +7,6 @@ Vector: TypeAlias = tuple[float, float, float]
 Quaternion: TypeAlias = tuple[float, float, float, float]
 
 ZERO: Vector = (0.0, 0.0, 0.0)
-NO_TURN: Quaternion = (1.0, 0.0, 0.0, 0.0)
 _QUARTER = math.pi / 2
 _TERMS = 9
 
