@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib import jobs
 from chalicelib.accounts import bridges, claim_times, devices, erasure
 from chalicelib.accounts.closing import AccountClosing
 from chalicelib.accounts.device_model import NewDevice
@@ -192,6 +193,12 @@ def test_another_who_closes_the_account_costs_a_bridge_nothing(
     erasure.close(owner)
     with pytest.raises(AccountClosing):
         bring(bridge, capture_of(serial), _at(2))
+    # Whoever closes an account has it erased; what asks for late objects asks until it is.
+    for user_id in (owner, holder):
+        jobs.send(jobs.Job(jobs.ERASURE, user_id))
+    cloud.pump.drain(30)
+    assert erasure.was_erased(owner)
+    assert erasure.was_erased(holder)
 
 
 @pytest.fixture
