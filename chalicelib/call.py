@@ -33,6 +33,7 @@ class Call(msgspec.Struct, Generic[Body], frozen=True):
         query: The query parameters, a value of the declared type; None when none are declared.
         if_match: The versions that a change may find, None for any (`preconditions.read_if_match`).
         address: The client's address.
+        path: The path as it was asked for, on AWS with the stage's name before it.
     """
 
     body: Body
@@ -40,6 +41,7 @@ class Call(msgspec.Struct, Generic[Body], frozen=True):
     query: Any
     if_match: frozenset[int] | None
     address: str
+    path: str
     _caller: Caller | None
 
     @property

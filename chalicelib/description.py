@@ -110,9 +110,21 @@ def get_description(_: Call[None]) -> Reply:
     return Reply(Text(description_json()), headers={"Content-Type": JSON, "Cache-Control": "no-cache"})
 
 
-@routes.get("/docs", scope=Scope.PUBLIC, response="text/html")
-def get_page(_: Call[None]) -> Reply:
-    """Give a page that reads and tries the API."""
+@routes.get(
+    "/docs",
+    scope=Scope.PUBLIC,
+    response="text/html",
+    also={308: None},
+    answer_headers={"Location": "`../docs`, of a request for `/docs/`."},
+)
+def get_page(call: Call[None]) -> Reply:
+    """Give a page that reads and tries the API.
+
+    `/docs/` is sent on to `/docs`.
+    """
+    if call.path.endswith("/"):
+        # The gateway takes this path for /docs, and a browser would look for the page's files one folder too deep.
+        return Reply(None, status=308, headers={"Location": "../docs"})
     return Reply(Html(_PAGE if _viewer_folder() else _PAGE_WITHOUT_VIEWER), headers=_PAGE_HEADERS)
 
 

@@ -177,6 +177,7 @@ class _Endpoint:
             query=self._read_query(request),
             if_match=read_if_match(request.headers.get("if-match")) if self._operation.if_match else None,
             address=str(request.context.get("identity", {}).get("sourceIp") or ""),
+            path=str(request.context.get("path") or ""),
             _caller=caller,
         )
 

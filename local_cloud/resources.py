@@ -198,17 +198,21 @@ def _set_encryption(s3: Any, bucket: str, value: Any) -> None:
 
 def _set_lifecycle(s3: Any, bucket: str, value: Any) -> None:
     known_only(value, ("Rules",), "LifecycleConfiguration")
-    rules = []
-    for rule in value["Rules"]:
-        known = ("Id", "Status", "Prefix", "ExpirationInDays", "AbortIncompleteMultipartUpload")
-        known_only(rule, known, "LifecycleConfiguration")
-        made = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}}
-        if days := rule.get("ExpirationInDays"):
-            made["Expiration"] = {"Days": days}
-        if abort := rule.get("AbortIncompleteMultipartUpload"):
-            made["AbortIncompleteMultipartUpload"] = abort
-        rules.append(made)
+    rules = [_lifecycle_rule(rule) for rule in value["Rules"]]
     s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+
+
+def _lifecycle_rule(rule: Any) -> dict[str, Any]:
+    as_they_are = ("AbortIncompleteMultipartUpload", "NoncurrentVersionExpiration")
+    known = ("Id", "Status", "Prefix", "ExpirationInDays", "ExpiredObjectDeleteMarker", *as_they_are)
+    known_only(rule, known, "LifecycleConfiguration")
+    made = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}}
+    made |= {name: rule[name] for name in as_they_are if name in rule}
+    if days := rule.get("ExpirationInDays"):
+        made["Expiration"] = {"Days": days}
+    if "ExpiredObjectDeleteMarker" in rule:
+        made["Expiration"] = {"ExpiredObjectDeleteMarker": rule["ExpiredObjectDeleteMarker"]}
+    return made
 
 
 def _set_notifications(s3: Any, bucket: str, value: Any) -> None:

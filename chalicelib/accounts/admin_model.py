@@ -71,6 +71,22 @@ class RoleChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     role: Annotated[Role, msgspec.Meta(description="`bowler`, `researcher` or `admin`.")]
 
 
+class ManagedDevice(msgspec.Struct, frozen=True):
+    """The last claim on a device as an admin sees it.
+
+    Attributes:
+        serial: The device.
+        user_id: Who has it, or had it last; null when that account was erased.
+        begins: As `from`: since when it is, or was, that user's.
+        until: Until when it was; null while it is claimed.
+    """
+
+    serial: str
+    user_id: str | None
+    begins: datetime = msgspec.field(name="from")
+    until: datetime | None
+
+
 class AuditQuery(ListQuery, frozen=True, forbid_unknown_fields=True):
     """The query of the audit.
 

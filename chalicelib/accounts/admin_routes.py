@@ -1,16 +1,28 @@
 """Administration over HTTP: for users whose role, read at each call, is admin."""
 
-from chalicelib.accounts import administration
+from chalicelib.accounts import administration, bridge_examples, device_administration
 from chalicelib.accounts import user_examples as examples
-from chalicelib.accounts.admin_model import AuditList, AuditQuery, ManagedUser, ManagedUserList, RoleChange, UsersQuery
+from chalicelib.accounts.admin_model import (
+    AuditList,
+    AuditQuery,
+    ManagedDevice,
+    ManagedUser,
+    ManagedUserList,
+    RoleChange,
+    UsersQuery,
+)
+from chalicelib.accounts.device_model import Serial
+from chalicelib.accounts.devices import DeviceBusy
 from chalicelib.accounts.service import authenticate
 from chalicelib.accounts.user_model import Id
-from chalicelib.call import Call
+from chalicelib.call import Call, Reply
 from chalicelib.operation import Scope
+from chalicelib.preconditions import entity_tag
 from chalicelib.web import Routes
 
 routes = Routes(__name__, authenticate, "administration")
 _ONE = {"user_id": Id}
+_ONE_DEVICE = {"serial": Serial}
 
 
 @routes.get(
@@ -80,6 +92,33 @@ def unlock_user(call: Call[None], user_id: str) -> ManagedUser:
 def set_role(call: Call[RoleChange], user_id: str) -> ManagedUser:
     """Give a user a role, in force with the user's next request."""
     return administration.set_role(call.caller.user_id, user_id, call.body.role)
+
+
+@routes.get(
+    "/v1/admin/devices/{serial}",
+    scope=Scope.ADMIN,
+    response=ManagedDevice,
+    parameters=_ONE_DEVICE,
+    etag=True,
+    answer_example=bridge_examples.MANAGED,
+)
+def get_claim(call: Call[None], serial: str) -> Reply:
+    """Show who has a device, or had it last."""
+    device, version = device_administration.show(call.caller.user_id, serial)
+    return Reply(device, headers={"ETag": entity_tag(version)})
+
+
+@routes.delete(
+    "/v1/admin/devices/{serial}",
+    scope=Scope.ADMIN,
+    parameters=_ONE_DEVICE,
+    problems=(DeviceBusy,),
+    if_match=True,
+)
+def end_claim(call: Call[None], serial: str) -> Reply:
+    """Release a device from whoever has it: it is free from now on, and what came until now stays in the account."""
+    device_administration.release(call.caller.user_id, serial, call.if_match)
+    return Reply(None)
 
 
 @routes.get("/v1/admin/audit", scope=Scope.ADMIN, response=AuditList, query=AuditQuery, answer_example=examples.AUDIT)

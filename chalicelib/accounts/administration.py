@@ -10,10 +10,10 @@ from chalicelib.accounts.names import fold_username
 from chalicelib.accounts.user_model import Role
 from chalicelib.accounts.views import managed_user
 from chalicelib.dynamodb import ConditionFailedError
-from chalicelib.errors import NotFound, Problem
+from chalicelib.errors import InvalidQuery, NotFound, Problem
 from chalicelib.lists import decode_position, encode_position
 
-_FOLDED = re.compile(r"[^\x00-\x1f]{1,512}")
+_FOLDED = re.compile(r"[^\x00-\x1f\ud800-\udfff]{1,512}")
 _NO_USER = "There is no such user."
 
 
@@ -30,8 +30,12 @@ def overview(admin_id: str, prefix: str | None, limit: int, cursor: str | None) 
     Raises:
         InvalidQuery: The cursor is none of ours.
     """
+    begins = fold_username(prefix or "")
     after = None if cursor is None else decode_position(cursor, (_FOLDED,))[0]
-    names, last = listing_store.list_names(fold_username(prefix or ""), limit, after)
+    if after is not None and not after.startswith(begins):
+        # DynamoDB refuses a start outside of what is asked for, as an error of ours.
+        raise InvalidQuery("The cursor is of a list of other usernames; begin without one.")
+    names, last = listing_store.list_names(begins, limit, after)
     audit.add(audit.record(_user(admin_id), "list_users", audit.DONE))
     users = listing_store.find_users([name.user_id for name in names])
     found = [users[name.user_id] for name in names if name.user_id in users]

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from chalicelib.accounts.admin_model import ManagedDevice
 from chalicelib.accounts.device_model import (
     DeviceChange,
     DeviceList,
@@ -57,3 +58,4 @@ CLAIM = NewDevice(serial="SD-000123", name="the blue one", ball_id="Phaze II 15 
 CHANGE = DeviceChange(name="the red one", ball_id=None)
 DEVICE = DeviceView("SD-000123", "the blue one", "Phaze II 15 lb", _MADE_AT, until=None)
 DEVICES = DeviceList(items=(DEVICE,), next=None)
+MANAGED = ManagedDevice("SD-000123", "8c2c1f0e-3f5d-4b6f-9a53-0c6c1f2b7d11", _MADE_AT, until=None)

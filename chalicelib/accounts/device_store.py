@@ -1,5 +1,6 @@
 """Devices, bridges' removal and pairings in DynamoDB: each function is one read, or one write wholly or not at all."""
 
+import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -8,9 +9,9 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.accounts.closing import require_open
 from chalicelib.accounts.device_items import ClaimItem, DeviceItem, HolderItem, PairingItem
-from chalicelib.accounts.items import BridgeItem, CredentialItem
+from chalicelib.accounts.items import AuditItem, BridgeItem, CredentialItem
 from chalicelib.accounts.store import user_key
-from chalicelib.dynamodb import write_together
+from chalicelib.dynamodb import ConditionFailedError, told_conditions, write_together
 
 if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
@@ -41,13 +42,16 @@ def find_holder(serial: str) -> HolderItem | None:
         return None
 
 
-def write_claim(holder: HolderItem, device: DeviceItem, *, instead_of: int | None) -> None:
+def write_claim(
+    holder: HolderItem, device: DeviceItem, *, instead_of: int | None, record: AuditItem | None = None
+) -> None:
     """Write a device's claim where it is kept: as the last one, in the history, and in its user's account.
 
     Args:
         holder: The last claim.
         device: The same for its user.
         instead_of: The version of the holder that this was made from; None when there was none.
+        record: What the audit is told of it, when an admin does it.
 
     Raises:
         ConditionFailedError: The device's claim has changed meanwhile; nothing was written.
@@ -67,6 +71,8 @@ def write_claim(holder: HolderItem, device: DeviceItem, *, instead_of: int | Non
         if holder.until is None:
             require_open(write, holder.user_id)
         write.save(device)
+        if record is not None:
+            write.save(record)
 
     write_together(actions)
 
@@ -123,11 +129,13 @@ def devices_of(user_id: str, limit: int, after: str | None) -> tuple[list[Device
 
 
 def remove_bridge(bridge: BridgeItem) -> None:
-    """Remove a bridge and its credential together.
+    """Remove a bridge and its credential together, and before them what its pairing says of its user.
 
     Raises:
         ConditionFailedError: It is gone already.
     """
+    if bridge.pairing_sha256 is not None:
+        _remove_pairing(str(bridge.pairing_sha256), str(bridge.bridge_id))
     credential = CredentialItem(f"B#{bridge.credential_sha256}", CredentialItem.SK)
 
     def actions(write: TransactWrite) -> None:
@@ -135,6 +143,12 @@ def remove_bridge(bridge: BridgeItem) -> None:
         write.delete(credential)
 
     write_together(actions)
+
+
+def _remove_pairing(code_sha256: str, bridge_id: str) -> None:
+    # The letters may be those of another bridge by now.
+    with contextlib.suppress(ConditionFailedError), told_conditions():
+        PairingItem(f"P#{code_sha256}", PairingItem.SK).delete(condition=PairingItem.bridge_id == bridge_id)
 
 
 def add_pairing(pairing: PairingItem, now_s: int) -> None:

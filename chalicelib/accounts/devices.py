@@ -15,6 +15,7 @@ from chalicelib import queue
 from chalicelib.accounts import bridges, claim_times, device_store, store, throttling
 from chalicelib.accounts.device_items import DeviceItem, HolderItem
 from chalicelib.accounts.device_model import DeviceChange, DeviceList, DeviceView, NewDevice
+from chalicelib.accounts.items import AuditItem
 from chalicelib.dynamodb import ConditionFailedError
 from chalicelib.errors import InvalidRequest, NotFound, Problem
 from chalicelib.lists import decode_position, encode_position
@@ -22,6 +23,7 @@ from chalicelib.preconditions import require_version
 
 _RACING = 20
 _NONE = "You have no such device."
+NEVER_CLAIMED = "Nobody has ever claimed this device."
 _SORT_KEY = re.compile(r"DEVICE#[A-Za-z0-9._-]{1,16}#[0-9]{6,}")
 
 
@@ -45,6 +47,8 @@ class _AsItIs(Exception):
 
 State = tuple[HolderItem, DeviceItem]
 """A device's last claim, and the same for its user."""
+Recorded = Callable[[HolderItem], AuditItem | None]
+"""Makes what the audit is told of a changed claim, if it is told of it."""
 
 
 def claim(user_id: str, wanted: NewDevice) -> tuple[DeviceItem, bool]:
@@ -139,27 +143,50 @@ def release(user_id: str, serial: str, versions: frozenset[int] | None) -> None:
         NotFound: The user does not have it.
         PreconditionFailed: It is in another version.
     """
+    with contextlib.suppress(_AsItIs):
+        _change(serial, lambda last: _ended(_own(user_id, serial, last), versions))
+
+
+def _ended(state: State, versions: frozenset[int] | None) -> State:
+    holder, device = state
+    # RFC 9110 section 13.1.1: a change that was made already is a success, for the reply may have been lost.
+    if holder.until is not None:
+        raise _AsItIs
+    require_version(int(holder.version), versions)
+    holder.until = device.until = max(device_store.kept_form(claim_times.now()), holder.from_)
+    return state
+
+
+def release_for(serial: str, versions: frozenset[int] | None, recorded: Recorded) -> bool:
+    """End whoever's claim on a device, for an admin, together with the audit's record of it.
+
+    Args:
+        serial: The device.
+        versions: What the claim may be found in.
+        recorded: Makes the record of the claim that is ended.
+
+    Returns:
+        Whether somebody had it.
+
+    Raises:
+        NotFound: Nobody has ever claimed it.
+        PreconditionFailed: Its claim is in another version.
+        DeviceBusy: Others were faster, again and again.
+    """
 
     def ended(last: HolderItem | None) -> State:
-        holder, device = _own(user_id, serial, last)
-        # RFC 9110 section 13.1.1: a change that was made already is a success, for the reply may have been lost.
-        if holder.until is not None:
+        if last is None:
+            raise NotFound(NEVER_CLAIMED)
+        # An erased user's claim has ended, and the user's own item of it is gone.
+        if last.until is not None:
             raise _AsItIs
-        require_version(int(holder.version), versions)
-        holder.until = device.until = max(device_store.kept_form(claim_times.now()), holder.from_)
-        return holder, device
+        return _ended(_own(str(last.user_id), serial, last), versions)
 
-    with contextlib.suppress(_AsItIs):
-        _change(serial, ended)
-
-
-def release_for(serial: str) -> str | None:
-    """End whoever's claim on a device, for an admin; return who had it, None when nobody does."""
-    holder = device_store.find_holder(serial)
-    if holder is None or holder.until is not None:
-        return None
-    release(holder.user_id, serial, None)
-    return str(holder.user_id)
+    try:
+        _change(serial, ended, recorded)
+    except _AsItIs:
+        return False
+    return True
 
 
 def _own(user_id: str, serial: str, last: HolderItem | None) -> State:
@@ -171,7 +198,9 @@ def _own(user_id: str, serial: str, last: HolderItem | None) -> State:
     return last, device
 
 
-def _change(serial: str, wanted: Callable[[HolderItem | None], State]) -> DeviceItem:
+def _change(
+    serial: str, wanted: Callable[[HolderItem | None], State], recorded: Recorded = lambda _: None
+) -> DeviceItem:
     """Write what `wanted` makes of the device's last claim, from the one that is there when it is written."""
     for _ in range(_RACING):
         last = device_store.find_holder(serial)
@@ -179,7 +208,7 @@ def _change(serial: str, wanted: Callable[[HolderItem | None], State]) -> Device
         holder, device = wanted(last)
         holder.version = device.version = (found or 0) + 1
         try:
-            device_store.write_claim(holder, device, instead_of=found)
+            device_store.write_claim(holder, device, instead_of=found, record=recorded(holder))
         except ConditionFailedError:
             bridges.refuse_closing(str(holder.user_id))
             continue

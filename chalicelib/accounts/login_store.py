@@ -65,10 +65,10 @@ def end_login(user_id: str, login_id: str, ended_at: str) -> None:
         login.update(actions=ended, condition=LoginItem.pk.exists())
 
 
-def find_refresh(token_sha256: str) -> RefreshItem | None:
-    """Return a refresh token by its hash."""
+def find_refresh(token_sha256: str, *, at_once: bool = True) -> RefreshItem | None:
+    """Return a refresh token by its hash; one that is not read at once costs half, and may be a moment old."""
     try:
-        return RefreshItem.get(f"R#{token_sha256}", RefreshItem.SK, consistent_read=True)
+        return RefreshItem.get(f"R#{token_sha256}", RefreshItem.SK, consistent_read=at_once)
     except DoesNotExist:
         return None
 

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 from chalicelib.accounts import login_store, store, throttling
 from chalicelib.accounts.closing import CLOSING, AccountClosing
@@ -28,6 +29,8 @@ LONGEST_CLIENT = 200
 LONGEST_SINCE_PASSWORD = timedelta(minutes=10)
 """What an access token alone must not do asks for a login whose password was typed so recently."""
 NOBODY = "nobody"
+_Holder: TypeAlias = tuple[str | None, UserItem | None]
+"""A username's user, by id and item; nobody for one that is not known."""
 _PAGE = 100
 _SORT_KEY = re.compile(r"LOGIN#[0-9a-f-]{36}")
 
@@ -70,16 +73,38 @@ def log_in(grant: PasswordGrant, client: str | None = None, address: str = "") -
     folded = fold_username(grant.username)
     # The same two reads for an unknown name, so that time does not tell; no key of the database is longer than this.
     folded = folded if len(folded.encode()) <= LONGEST_KEY_BYTES else ""
-    user_id = store.find_user_id(folded)
-    user = store.find_user(user_id or NOBODY)
-    attempt = _take_try(folded, address, _known_login(grant.refresh_token, user_id))
-    if not verify_password(user.password_hash if user else None, grant.password) or user is None or user_id is None:
+    holder = _holder_of(folded, at_once=False)
+    attempt = _take_try(folded, address, _known_login(grant.refresh_token, holder[0]))
+    user_id, user = _proved(folded, holder, grant.password)
+    if user is None or user_id is None:
         throttling.count(throttling.failures_of_address(), address)
         raise WrongPassword("Check both and try again.")
     attempt.give_back()
     require_usable(user)
     _rehash_if_needed(user, grant.password)
     return _open(user_id, user, client)
+
+
+def _holder_of(folded: str, *, at_once: bool) -> _Holder:
+    user_id = store.find_user_id(folded, at_once=at_once)
+    return user_id, store.find_user(user_id or NOBODY, at_once=at_once)
+
+
+def _proved(folded: str, holder: _Holder, password: str) -> _Holder:
+    """Return who has the username when the password is right, nobody otherwise.
+
+    What was read may be a moment old. A password that is right by it is looked at once more when the login is written;
+    one that is wrong is compared with what stands there now, when that is another.
+    """
+    if verify_password(_hash_of(holder), password):
+        return holder
+    now = _holder_of(folded, at_once=True)
+    is_right = _hash_of(now) != _hash_of(holder) and verify_password(_hash_of(now), password)
+    return now if is_right else (None, None)
+
+
+def _hash_of(holder: _Holder) -> str | None:
+    return holder[1].password_hash if holder[1] else None
 
 
 def _known_login(refresh_token: str | None, user_id: str | None) -> str | None:

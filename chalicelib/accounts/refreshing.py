@@ -32,7 +32,7 @@ def refresh(refresh_token: str) -> TokenView:
     Raises:
         RefreshTokenInvalid: It is unknown, expired, used before, or its login has ended.
     """
-    token = _unexpired(secret_sha256(refresh_token))
+    token = _unexpired(secret_sha256(refresh_token), at_once=False)
     successor = new_secret(REFRESH_PREFIX)
     item = refresh_item(successor, token.user_id, token.login_id, int(token.expires_at))
     if token.successor is not None or not _rotated(token, item):
@@ -40,8 +40,11 @@ def refresh(refresh_token: str) -> TokenView:
     return token_view(token.user_id, token.login_id, successor)
 
 
-def _unexpired(token_sha256: str) -> RefreshItem:
-    token = login_store.find_refresh(token_sha256)
+def _unexpired(token_sha256: str, *, at_once: bool = True) -> RefreshItem:
+    token = login_store.find_refresh(token_sha256, at_once=at_once)
+    if token is None and not at_once:
+        # It may be younger than what was read. One that was used since is refused by the write, and then read again.
+        token = login_store.find_refresh(token_sha256)
     if token is None or token.expires_at <= time.time():
         raise RefreshTokenInvalid("Log in again.")
     return token

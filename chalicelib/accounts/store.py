@@ -54,19 +54,19 @@ def add_user(user: UserItem, name: UsernameItem) -> None:
     write_together(actions)
 
 
-def find_user_id(folded_username: str) -> str | None:
-    """Return the user of a folded username."""
+def find_user_id(folded_username: str, *, at_once: bool = True) -> str | None:
+    """Return the user of a folded username; what is not read at once costs half, and may be a moment old."""
     try:
-        return UsernameItem.get(f"N#{folded_username}", UsernameItem.SK, consistent_read=True).user_id
+        return UsernameItem.get(f"N#{folded_username}", UsernameItem.SK, consistent_read=at_once).user_id
     except DoesNotExist:
         read_nothing(UsernameItem)
         return None
 
 
-def find_user(user_id: str) -> UserItem | None:
-    """Return a user."""
+def find_user(user_id: str, *, at_once: bool = True) -> UserItem | None:
+    """Return a user; one that is not read at once costs half, and may be a moment old."""
     try:
-        return UserItem.get(user_key(user_id), UserItem.SK, consistent_read=True)
+        return UserItem.get(user_key(user_id), UserItem.SK, consistent_read=at_once)
     except DoesNotExist:
         read_nothing(UserItem)
         return None

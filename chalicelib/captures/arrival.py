@@ -3,11 +3,12 @@
 import hashlib
 import logging
 
+from chalicelib.accounts.closing import AccountClosing
 from chalicelib.captures import bucket, inbox, store
 from chalicelib.captures.items import CaptureItem, TicketItem
 from chalicelib.captures.model import REJECTED, CaptureView
-from chalicelib.captures.places import is_inbox
-from chalicelib.captures.rows import Upload, inspected_row, rejected_row, view_of
+from chalicelib.captures.places import NOBODY, is_inbox, owner_of
+from chalicelib.captures.rows import Upload, inspected_row, place_of, rejected_row, view_of
 from smartdot import CaptureInspector, NotACaptureError
 
 _LOG = logging.getLogger("chalicelib.captures")
@@ -42,11 +43,22 @@ def _verdict(ticket: TicketItem, place: str, sha256: str) -> CaptureItem | None:
     found = bucket.open_object(bucket.object_key(place, sha256))
     if found is None:
         return None
-    kept, _ = store.add(_row_of(found, ticket, place, sha256))
+    kept = _keep(_row_of(found, ticket, place, sha256))
     if kept.state == REJECTED:
         _LOG.warning("the object %s is rejected and removed: %s", kept.object_key, kept.reason)
         bucket.remove(kept.object_key, found.etag)
     return kept
+
+
+def _keep(row: CaptureItem) -> CaptureItem:
+    """Write a row, though its bridge's owner may be gone: S3 has taken the bytes, and they are another's."""
+    try:
+        return store.add(row)[0]
+    except AccountClosing:
+        if row.brought_by in {None, NOBODY, owner_of(place_of(row))}:
+            raise
+        row.brought_by = NOBODY
+        return store.add(row)[0]
 
 
 def _row_of(found: bucket.StoredObject, ticket: TicketItem, place: str, sha256: str) -> CaptureItem:

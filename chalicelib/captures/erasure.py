@@ -1,14 +1,14 @@
 """Taking a user out of the Raw database: account and inbox, what they lead to, and every version of the bytes."""
 
+from datetime import datetime
+
 from chalicelib import partition
+from chalicelib.accounts import holders
 from chalicelib.captures import object_versions, rows
 from chalicelib.captures.inbox_store import device_partition, waiting_key
 from chalicelib.captures.items import BroughtItem, CaptureItem, TicketItem
-from chalicelib.captures.places import inbox_of, is_inbox
+from chalicelib.captures.places import NOBODY, inbox_of, is_inbox
 from chalicelib.partition import CapturesRow, Row
-
-NOBODY = "nobody"
-"""Stands on a capture of somebody else in the place of an erased user whose bridge brought it."""
 
 
 def sweep(user_id: str) -> None:
@@ -29,13 +29,13 @@ def _remove_what_it_leads_to(row: Row, user_id: str, place: str) -> None:
     sha256 = row.sk.partition("#")[2]
     if row.sk.startswith(BroughtItem.SK_PREFIX):
         _leave_unnamed(row.text("place"), sha256, user_id)
-    if not row.sk.startswith(CaptureItem.SK_PREFIX):
-        return
-    if is_inbox(place):
-        _remove_waiting(CaptureItem.from_raw_data(row.raw))
+    is_capture = row.sk.startswith(CaptureItem.SK_PREFIX)
+    if is_capture and is_inbox(place):
+        _remove_waiting(CaptureItem.from_raw_data(row.raw), user_id)
     brought_by = row.text("brought_by")
-    if brought_by is not None and brought_by != user_id:
-        _remove_at_bringer(brought_by, sha256, place)
+    # A ticket leads there as well, for its bytes may never have come.
+    if (is_capture or row.sk.startswith(TicketItem.SK_PREFIX)) and brought_by not in {None, user_id, NOBODY}:
+        _remove_at_bringer(str(brought_by), sha256, place)
 
 
 def _leave_unnamed(place: str | None, sha256: str, user_id: str) -> None:
@@ -45,10 +45,14 @@ def _leave_unnamed(place: str | None, sha256: str, user_id: str) -> None:
         partition.replace_text(row, "brought_by", user_id, NOBODY)
 
 
-def _remove_waiting(item: CaptureItem) -> None:
+def _remove_waiting(item: CaptureItem, user_id: str) -> None:
     serial = rows.serial_of(item)
-    if serial is not None and item.start_at is not None:
-        partition.remove(CapturesRow, [CapturesRow(device_partition(serial), waiting_key(item))])
+    if serial is None or item.start_at is None:
+        return
+    # A delivery that was cut off has written the row for whoever had the device, and no word yet of where it went.
+    holder_id = holders.holder_at(serial, datetime.fromisoformat(item.start_at))
+    _leave_unnamed(holder_id, rows.sha256_of(item), user_id)
+    partition.remove(CapturesRow, [CapturesRow(device_partition(serial), waiting_key(item))])
 
 
 def _remove_at_bringer(brought_by: str, sha256: str, place: str) -> None:

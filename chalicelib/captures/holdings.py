@@ -78,8 +78,14 @@ def records(place: str, after: str | None) -> Iterator[list[tuple[str, str, dict
 
 
 def objects(user_id: str, after: tuple[str, str] | None) -> Iterator[object_versions.ObjectVersion]:
-    """Yield every version of every object of a user, behind the key and version given."""
-    return object_versions.versions(rows.object_prefix(user_id), after)
+    """Yield every version of every object of a user's account, behind the key and version given.
+
+    The bytes of an inbox are none of them: they are for whoever had the device, and its owner may not read them; nor
+    those that were delivered from there, which stay for a while as versions that are not current.
+    """
+    for version in object_versions.versions(rows.object_prefix(user_id), after):
+        if not is_inbox(version.key.rpartition("/")[0]):
+            yield version
 
 
 open_version = object_versions.open_version

@@ -5,6 +5,8 @@ User ids are made by the server and hold no slash.
 """
 
 _INBOX = "/inbox"
+NOBODY = "nobody"
+"""Stands on a capture of somebody else in the place of an erased user whose bridge brought it; no user has this id."""
 
 
 def inbox_of(user_id: str) -> str:

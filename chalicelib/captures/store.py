@@ -7,7 +7,7 @@ from chalicelib.accounts.closing import AccountClosing, require_open
 from chalicelib.captures import rows
 from chalicelib.captures.items import CaptureItem, TicketItem
 from chalicelib.captures.model import REJECTED
-from chalicelib.captures.places import owner_of
+from chalicelib.captures.places import NOBODY, owner_of
 from chalicelib.dynamodb import ConditionFailedError, write_together
 
 Position = tuple[str, str]
@@ -78,7 +78,7 @@ def put_ticket(ticket: TicketItem) -> None:
 
 def _require_all_open(write: TransactWrite, place: str, brought_by: str | None) -> None:
     # Whoever is named on it: the erasure of a bridge's owner takes that name off, and none may come after it.
-    for user_id in sorted({owner_of(place), brought_by or owner_of(place)}):
+    for user_id in sorted({owner_of(place), brought_by or owner_of(place)} - {NOBODY}):
         require_open(write, user_id)
 
 

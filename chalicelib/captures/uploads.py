@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 
 from chalicelib import queue
+from chalicelib.accounts.closing import AccountClosing
 from chalicelib.call import Caller
 from chalicelib.captures import bucket, inbox, ownership, store
 from chalicelib.captures.headers import check_claim
-from chalicelib.captures.items import TicketItem
+from chalicelib.captures.items import CaptureItem, TicketItem
 from chalicelib.captures.model import LARGEST_CAPTURE_BYTES, REJECTED, CaptureView, UploadRequest, UploadTicket
+from chalicelib.captures.places import NOBODY, owner_of
 from chalicelib.captures.rows import pending_view, place_of, view_of
 from chalicelib.errors import TooLarge
 
@@ -59,31 +61,52 @@ def _request(ticket: TicketItem, wanted: UploadRequest) -> CaptureView | UploadT
     if row is not None and row.state != REJECTED:
         return view_of(row)
     key = bucket.object_key(place, wanted.sha256)
-    return _look_again(ticket, key) if bucket.is_there(key) else _new_ticket(ticket, wanted, key)
+    before = _said_before(ticket, row)
+    return _look_again(ticket, before, key) if bucket.is_there(key) else _new_ticket(ticket, before, wanted, key)
 
 
-def _look_again(ticket: TicketItem, key: str) -> CaptureView:
+def _said_before(ticket: TicketItem, rejected: CaptureItem | None) -> TicketItem | None:
+    """Return the ticket of another who announced these bytes first, None once they were refused by what it said."""
+    before = store.find_ticket(place_of(ticket), ticket.sk.removeprefix(TicketItem.SK_PREFIX))
+    if before is None or before.bridge_id == ticket.bridge_id:
+        return None
+    return None if rejected is not None and rejected.ticket_id == before.ticket_id else before
+
+
+def _look_again(ticket: TicketItem, before: TicketItem | None, key: str) -> CaptureView:
     """Let an object be looked at that has no row: S3 told of it once, perhaps before there was a ticket."""
-    _save(ticket, time.time())
+    _save(ticket, before, time.time())
     queue.announce(key)
     return pending_view(ticket)
 
 
-def _new_ticket(ticket: TicketItem, wanted: UploadRequest, key: str) -> UploadTicket:
+def _new_ticket(ticket: TicketItem, before: TicketItem | None, wanted: UploadRequest, key: str) -> UploadTicket:
     put = bucket.presign_put(key, wanted.size_bytes, wanted.sha256)
     # The item comes before the leave is given, so that no object arrives of which nothing is known.
-    _save(ticket, put.expires_at.timestamp())
+    _save(ticket, before, put.expires_at.timestamp())
     return UploadTicket(wanted.sha256, "PUT", put.url, put.headers, put.expires_at)
 
 
-def _save(ticket: TicketItem, open_until_s: float) -> None:
+def _save(ticket: TicketItem, before: TicketItem | None, open_until_s: float) -> None:
     ticket.open_until, ticket.expires_at = int(open_until_s), int(open_until_s) + KEPT_S
-    before = store.find_ticket(place_of(ticket), ticket.sk.removeprefix(TicketItem.SK_PREFIX))
     # What was said of these bytes first stays: nobody else's later word takes its place before they have arrived.
-    if before is not None and before.bridge_id != ticket.bridge_id:
-        ticket.provenance, ticket.bridge_id = before.provenance, before.bridge_id
-        ticket.brought_by, ticket.bridge_kind = before.brought_by, before.bridge_kind
-    store.put_ticket(ticket)
+    if before is None:
+        store.put_ticket(ticket)
+        return
+    ticket.provenance, ticket.bridge_id = before.provenance, before.bridge_id
+    ticket.brought_by, ticket.bridge_kind = before.brought_by, before.bridge_kind
+    _put_after(ticket)
+
+
+def _put_after(ticket: TicketItem) -> None:
+    """Write a ticket with another's word on it, though the other one's account may be gone."""
+    try:
+        store.put_ticket(ticket)
+    except AccountClosing:
+        if ticket.brought_by in {None, NOBODY, owner_of(place_of(ticket))}:
+            raise
+        ticket.brought_by = NOBODY
+        store.put_ticket(ticket)
 
 
 def _ticket(place: str, wanted: UploadRequest) -> TicketItem:

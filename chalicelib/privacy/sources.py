@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.accounts import audit_trail
 from chalicelib.accounts import holdings as accounts
 from chalicelib.captures import holdings as captures
-from chalicelib.captures.places import inbox_of, is_inbox
+from chalicelib.captures.places import inbox_of
 from chalicelib.metrics import holdings as metrics
 from chalicelib.partition import Kind
 from chalicelib.privacy.items import ExportItem
@@ -79,11 +79,10 @@ def _objects(user_id: str, after: str | None) -> Iterator[Piece]:
     for version in captures.objects(user_id, (key, version_id) if key else None):
         sha256 = version.key.rpartition("/")[2]
         # What was removed as rejected is still in the bucket, for its operator to look at.
-        folder = "inbox/" if is_inbox(version.key.rpartition("/")[0]) else ""
         name = f"raw/{sha256}.smartdot" if version.is_latest else f"removed/{sha256}-{version.version_id}.bin"
         yield Piece(
             f"{version.key}\n{version.version_id}",
-            folder + name,
+            name,
             size_bytes=version.size_bytes,
             open_bytes=lambda version=version: captures.open_version(version),  # type: ignore[misc]  # mypy types no default
         )

@@ -18,7 +18,8 @@ captures/metrics.json    what was computed from your captures
 captures/brought.json    captures that your bridges brought, for whomever
 raw/<sha256>.smartdot    the captures, byte for byte as they came; the name is the SHA-256 of the bytes
 removed/...              bytes that were refused or removed, as far as they are still kept
-inbox/...                the same of captures that your bridges brought and that are nobody's yet
+inbox/...                the rows of captures that your bridges brought and that are nobody's yet; their bytes are for
+                         whoever had the device
 manifest.json            every other file of this archive with its size and SHA-256
 
 A file that there is nothing for is left out. A long one goes on in captures-2.json, captures-3.json and so on.

@@ -129,6 +129,17 @@ def _of_device(**content: Any) -> Row:
     return Row(attempt, "serial", lambda _: {**content, "headers": {"If-Match": '"1"'}})
 
 
+def _of_device_for_admin(method: str) -> Row:
+    """Return the row of what an admin does about a device that a bowler has."""
+
+    def attempt(cast: Cast) -> Attempt:
+        serial = claim(cast.owner)
+        content = _versioned(cast.admin, f"/v1/admin/devices/{serial}") if method == "DELETE" else {}
+        return Attempt(cast.admin.token, {"serial": serial}, content)
+
+    return Row(attempt, "serial", lambda _: {"headers": {"If-Match": '"1"'}} if method == "DELETE" else {})
+
+
 def _exported(cast: Cast, bowler: Bowler) -> Attempt:
     del cast
     assert bowler("POST", "/v1/users/me/export").status == 202
@@ -156,6 +167,8 @@ ROWS: dict[str, Row] = {
     "lock_user": _managing(),
     "unlock_user": _managing(),
     "set_role": _managing(_json(role="researcher")),
+    "get_claim": _of_device_for_admin("GET"),
+    "end_claim": _of_device_for_admin("DELETE"),
     "list_audit": Row(lambda cast: Attempt(cast.admin.token)),
     "add_bridge": Row(lambda cast: Attempt(cast.owner.token, content=_json(name="lane 9"))),
     "list_bridges": _plain(),

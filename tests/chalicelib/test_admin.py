@@ -14,10 +14,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from chalicelib.accounts import audit_store, grant_admin, names, store
+from chalicelib.accounts.device_items import HolderItem
+from chalicelib.accounts.device_store import device_key
+from chalicelib.accounts.erasure import NOBODY
 from chalicelib.accounts.items import AuditItem
+from chalicelib.lists import encode_position
 from chalicelib.operation import OPERATIONS, Scope
 from local_cloud.cloud import LocalCloud
 from tests.api import PASSWORD, Api, Bowler
+from tests.chalicelib.lanes import new_serial
 
 PROJECT = Path(__file__).parents[2]
 
@@ -52,13 +57,14 @@ def _pseudonym(bowler: Bowler) -> str:
 
 def _admin_operations() -> list[tuple[str, str, str]]:
     wanted = [operation for operation in OPERATIONS if operation.scope is Scope.ADMIN]
-    return [(each.method, each.path.replace("{user_id}", str(uuid.uuid4())), each.name) for each in wanted]
+    ids = {"user_id": str(uuid.uuid4()), "serial": "SD-000123"}
+    return [(each.method, each.path.format(**ids), each.name) for each in wanted]
 
 
 def test_only_admins_administer(api: Api, bowler: Bowler) -> None:
     """Bowlers and bridges are refused on every admin route, on record; whoever sends nothing is asked to log in."""
     bridge = bowler("POST", "/v1/bridges", json={}).json["credential"]
-    assert len(_admin_operations()) >= 6
+    assert len(_admin_operations()) >= 8
     for method, path, name in _admin_operations():
         for credential in (bowler.token, bridge):
             refused = api(method, path, token=credential, json={})
@@ -125,6 +131,18 @@ def test_users_are_listed_by_name_in_parts(admin: Bowler, api: Api) -> None:
     assert admin("GET", "/v1/admin/users?cursor=abc").problem == "invalid-query"
 
 
+@pytest.mark.parametrize("position", ["zed", "\ud800", "a\x00", "a" * 513])
+def test_a_cursor_stays_among_the_names_that_are_asked_for(admin: Bowler, position: str) -> None:
+    """A position outside the names that begin so, which DynamoDB refuses, or one that is no text is a 400."""
+    cursor = encode_position((position,))
+    assert admin("GET", f"/v1/admin/users?username=a&cursor={cursor}").problem == "invalid-query"
+
+
+def test_a_cursor_that_is_no_text_is_refused(admin: Bowler) -> None:
+    """Half a surrogate pair fits into JSON and into no key, also where all names are asked for."""
+    assert admin("GET", f"/v1/admin/users?cursor={encode_position((chr(0xD800),))}").problem == "invalid-query"
+
+
 def test_a_user_is_shown_without_secrets(admin: Bowler, bowler: Bowler) -> None:
     """An admin sees who a user is, not the password's hash; a missing user and nonsense are a 404."""
     shown = admin("GET", f"/v1/admin/users/{user_id(bowler)}")
@@ -163,6 +181,60 @@ def test_every_action_is_on_record(admin: Bowler, bowler: Bowler) -> None:
     assert bowler.username not in text
     assert user_id(bowler) not in text
     assert "@" not in text
+
+
+def test_an_admin_releases_a_device(admin: Bowler, bowler: Bowler, new_bowler: Callable[[], Bowler]) -> None:
+    """The claim ends at the release, another may claim the device, and the audit tells who did it to whom."""
+    serial, before = new_serial(), datetime.now(UTC)
+    path = f"/v1/admin/devices/{serial}"
+    claimed = bowler("POST", "/v1/devices", json={"serial": serial}).json
+    found = admin("GET", path)
+    assert found.json == {"serial": serial, "user_id": user_id(bowler), "from": claimed["from"], "until": None}
+    assert admin("DELETE", path, headers={"If-Match": found.headers["ETag"]}).status == 204
+    ended = bowler("GET", f"/v1/devices/{serial}").json
+    assert before <= datetime.fromisoformat(ended["until"]) <= datetime.now(UTC)
+    assert admin("GET", path).json["until"] == ended["until"]
+    assert new_bowler()("POST", "/v1/devices", json={"serial": serial}).status == 201
+    (record,) = _records(actor=_pseudonym(admin), action="end_claim")
+    assert (record.outcome, record.target, record.detail) == ("done", _pseudonym(bowler), serial)
+    assert len(_records(actor=_pseudonym(admin), action="get_claim", target=_pseudonym(bowler))) == 2
+
+
+def test_a_release_names_the_claim_that_it_ends(
+    admin: Bowler, bowler: Bowler, new_bowler: Callable[[], Bowler]
+) -> None:
+    """Sent again a release is a success that ends nothing, and an old ETag ends no newer claim; each is on record."""
+    serial, other = new_serial(), new_bowler()
+    path = f"/v1/admin/devices/{serial}"
+    assert bowler("POST", "/v1/devices", json={"serial": serial}).status == 201
+    match = {"If-Match": admin("GET", path).headers["ETag"]}
+    assert admin("DELETE", path).problem == "precondition-required"
+    assert [admin("DELETE", path, headers=match).status for _ in range(2)] == [204, 204]
+    assert other("POST", "/v1/devices", json={"serial": serial}).status == 201
+    assert admin("DELETE", path, headers=match).problem == "precondition-failed"
+    assert other("GET", f"/v1/devices/{serial}").json["until"] is None
+    done = _records(actor=_pseudonym(admin), action="end_claim", outcome="done", detail=serial)
+    assert [record.target for record in done] == [None, _pseudonym(bowler)]
+
+
+def test_a_device_that_nobody_claimed_is_not_found(admin: Bowler) -> None:
+    """A device of which nothing is known is neither shown nor released."""
+    path = f"/v1/admin/devices/{new_serial()}"
+    assert admin("GET", path).problem == "not-found"
+    assert admin("DELETE", path, headers={"If-Match": "*"}).problem == "not-found"
+
+
+def test_an_erased_users_device_names_nobody(admin: Bowler) -> None:
+    """What an erasure left of a claim is shown without a user, and a release leaves it as it is."""
+    serial, long_ago = new_serial(), "2026-01-02T03:04:05.000000+00:00"
+    HolderItem(
+        device_key(serial), HolderItem.SK, number=1, user_id=NOBODY, from_=long_ago, until=long_ago, version=2
+    ).save()
+    path, moment = f"/v1/admin/devices/{serial}", "2026-01-02T03:04:05Z"
+    left = {"serial": serial, "user_id": None, "from": moment, "until": moment}
+    assert admin("GET", path).json == left
+    assert admin("DELETE", path, headers={"If-Match": "*"}).status == 204
+    assert admin("GET", path).json == left
 
 
 @pytest.mark.parametrize("date", ["yesterday", "2026-13-01", "2026-1-1", "A#2026-11-24"])

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from chalicelib.accounts import bridges, claim_times, devices, holders, pairings, service, throttling
 from chalicelib.accounts.closing import CLOSING, AccountClosing
-from chalicelib.accounts.device_items import ClaimItem
+from chalicelib.accounts.device_items import ClaimItem, HolderItem
 from chalicelib.accounts.device_model import DeviceChange, NewDevice, PairingApproval
 from chalicelib.accounts.device_store import device_key
 from chalicelib.accounts.items import UserItem
@@ -254,13 +254,18 @@ def test_racing_changes_of_one_version_have_one_winner(cloud: LocalCloud, serial
 
 
 def test_an_admin_releases_whoever_has_it(cloud: LocalCloud, serial: str) -> None:
-    """A release for an admin ends the claim and says whose it was; a free device has nobody."""
+    """A release for an admin ends the claim, tells the audit whose it was, and leaves an ended one as it is."""
     assert cloud.aws_url
-    user_id = new_user()
-    assert devices.release_for(serial) is None
+    user_id, had = new_user(), []
+
+    def recorded(holder: HolderItem) -> None:
+        had.append(holder.user_id)
+
+    with pytest.raises(NotFound):
+        devices.release_for(serial, None, recorded)
     devices.claim(user_id, NewDevice(serial))
-    assert devices.release_for(serial) == user_id
-    assert devices.release_for(serial) is None
+    assert [devices.release_for(serial, None, recorded) for _ in range(2)] == [True, False]
+    assert had == [user_id]
     assert holders.holder_at(serial, datetime.now(UTC)) is None
 
 

@@ -11,6 +11,7 @@ import time
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,14 @@ import urllib3
 
 import chalicelib
 from chalicelib import jobs
+from chalicelib.accounts import devices
 from chalicelib.accounts.closing import AccountClosing
+from chalicelib.accounts.device_model import NewDevice
 from chalicelib.accounts.items import LoginItem
 from chalicelib.captures import bucket as raw_bucket
+from chalicelib.captures import inbox, inbox_store
+from chalicelib.captures import store as captures
+from chalicelib.captures.places import inbox_of
 from chalicelib.errors import NotFound
 from chalicelib.partition import UnknownKindError, kind_of
 from chalicelib.privacy import exporting, store
@@ -31,7 +37,7 @@ from chalicelib.versions import VersionedItem
 from local_cloud.cloud import LocalCloud
 from maintenance.tables import KINDS
 from tests.api import Api, Bowler
-from tests.chalicelib import dump
+from tests.chalicelib import dump, lanes
 from tests.chalicelib.faults import FAULTS, Operation, try_every_call
 from tests.chalicelib.people import new_user_id
 from tests.chalicelib.tickets import large_capture, new_capture, objects, without_events
@@ -164,6 +170,28 @@ def test_bytes_that_were_removed_are_told_while_they_are_kept(sent: list[tuple[j
         client.delete_object(Bucket=settings().raw_bucket, Key=key)
     members = _written(user_id, sent)
     assert [content for name, content in members.items() if name.startswith("removed/")] == [data]
+
+
+def test_an_export_holds_no_bytes_of_what_waits_or_went_to_others(sent: list[tuple[jobs.Job, float]]) -> None:
+    """Bytes that wait in an inbox are for whoever had the device, and stay so once they were delivered there.
+
+    The object that was taken out of the inbox is still there as a version that is not current.
+    """
+    owner, holder, serial = lanes.new_user(), lanes.new_user(), lanes.new_serial()
+    delivered, waiting = lanes.capture_of(serial), lanes.capture_of(lanes.new_serial())
+    bridge = lanes.new_bridge(owner, "lane")
+    for data in (delivered, waiting):
+        lanes.bring(bridge, data)
+    row = captures.find(inbox_of(owner), hashlib.sha256(delivered).hexdigest())
+    assert row is not None
+    devices.claim(holder, NewDevice(serial, begins=datetime.now(UTC) - timedelta(days=7)))
+    inbox.deliver(serial, inbox_store.waiting_key(row))
+    members = _written(owner, sent)
+    assert [key["key"] for key in json.loads(members["inbox/captures/captures.json"])] == [
+        f"C#{hashlib.sha256(waiting).hexdigest()}"
+    ]
+    assert not {delivered, waiting} & set(members.values())
+    assert delivered in _written(holder, sent).values()
 
 
 def test_there_is_one_export_at_a_time(sent: list[tuple[jobs.Job, float]]) -> None:

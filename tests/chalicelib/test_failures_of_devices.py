@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from chalicelib import queue
-from chalicelib.accounts import bridges, devices, holders, pairings, service, store
+from chalicelib.accounts import audit, bridges, device_administration, devices, holders, pairings, service, store
 from chalicelib.accounts.device_items import ClaimItem
 from chalicelib.accounts.device_model import DeviceChange, NewDevice, PairingApproval
 from chalicelib.accounts.device_store import device_key
-from chalicelib.accounts.items import BridgeItem
+from chalicelib.accounts.items import BridgeItem, UserItem
 from chalicelib.accounts.model import BridgeKind
 from chalicelib.accounts.tokens import secret_sha256
 from chalicelib.call import Caller
@@ -134,6 +134,47 @@ def _check_released(scene: Scene, _: Any) -> None:
     assert all(claim.until for claim in _claims(scene))
 
 
+def _claimed_beside_an_admin() -> Scene:
+    """Return a scene whose owner and holder are registered; the service leaves it to the route who is an admin."""
+    scene = _claimed()
+    for user_id in (scene.owner, scene.holder):
+        assert audit.pseudonym_of(_user(user_id))
+    return scene
+
+
+def _user(user_id: str) -> UserItem:
+    user = store.find_user(user_id)
+    assert user is not None
+    return user
+
+
+def _releases_on_record(scene: Scene) -> list[tuple[str, str | None]]:
+    found: list[tuple[str, str | None]] = []
+    cursor, is_last = None, False
+    while not is_last:
+        part = audit.of_day(None, 100, cursor)
+        found += [
+            (record.actor, record.target)
+            for record in part.items
+            if (record.action, record.detail) == ("end_claim", scene.serial) and record.target
+        ]
+        cursor, is_last = part.next, part.next is None
+    return found
+
+
+def _check_released_on_record(scene: Scene, _: Any) -> None:
+    _check_released(scene, _)
+    _no_release_without_record(scene)
+
+
+def _no_release_without_record(scene: Scene) -> None:
+    """The release and its record are there both or neither."""
+    _at_most_one_holder(scene)
+    is_released = holders.holder_at(scene.serial, datetime.now(UTC)) is None
+    both = (_user(scene.owner).pseudonym, _user(scene.holder).pseudonym)
+    assert _releases_on_record(scene) == ([both] if is_released else [])
+
+
 def _check_changed(scene: Scene, changed: Any) -> None:
     assert (changed.name, changed.version) == ("new", devices.show(scene.holder, scene.serial).version)
     assert holders.holder_at(scene.serial, WEEK_AGO - timedelta(days=1)) == scene.holder
@@ -250,6 +291,17 @@ OPERATIONS: dict[str, Operation] = {
         lambda scene: devices.release(scene.holder, scene.serial, None),
         _check_released,
         _at_most_one_holder,
+    ),
+    "release a device for an admin": Operation(
+        _claimed_beside_an_admin,
+        lambda scene: device_administration.release(scene.owner, scene.serial, None),
+        _check_released_on_record,
+        _no_release_without_record,
+    ),
+    "show whose a device is": Operation(
+        _claimed_beside_an_admin,
+        lambda scene: device_administration.show(scene.owner, scene.serial)[0],
+        lambda scene, shown: _is_shown(scene, shown.serial),
     ),
     "show a device": Operation(
         _claimed,

@@ -26,6 +26,7 @@ from tests.chalicelib.people import new_user_id
 from tests.chalicelib.tickets import without_events
 from tests.chalicelib.wire import Fault, Wire
 
+START_AT = "2026-11-24T10:00:00.000000+00:00"
 Sent = list[jobs.Job]
 
 
@@ -92,14 +93,14 @@ def _account() -> _Account:
     account.put(AccountsRow, f"B#{tag}", "CREDENTIAL", user_id=me)
     account.put(AccountsRow, f"P#{tag}", "PAIRING", user_id=me)
     account.put(AccountsRow, f"U#{me}", "BRIDGE#1", credential_sha256=tag, pairing_sha256=tag)
-    account.put(AccountsRow, f"D#{tag}", "HOLDER", user_id=me)
+    account.put(AccountsRow, f"D#{tag}", "HOLDER", user_id=me, **{"from": START_AT})
     account.put(AccountsRow, f"U#{me}", f"DEVICE#{tag}#000001")
     account.put(CapturesRow, f"U#{me}", f"C#{tag}", brought_by=other)
     account.put(CapturesRow, f"U#{other}", f"B#{tag}", place=me)
     account.put(CapturesRow, f"U#{other}", f"C#{tag}", brought_by=me)
     account.put(CapturesRow, f"U#{me}", f"B#{tag}", place=other)
-    account.put(CapturesRow, f"U#{me}/inbox", f"C#{tag}", device=tag, start_at="2026")
-    account.put(CapturesRow, f"D#{tag}", f"W#2026#{me}#{tag}")
+    account.put(CapturesRow, f"U#{me}/inbox", f"C#{tag}", device=tag, start_at=START_AT)
+    account.put(CapturesRow, f"D#{tag}", f"W#{START_AT}#{me}#{tag}")
     _dynamodb().batch_write_item(RequestItems=dict(account.writes))
     client = object_versions._client()
     client.put_object(Bucket=settings().raw_bucket, Key=f"raw/{me}/{tag}", Body=b"1")

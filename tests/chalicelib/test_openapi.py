@@ -1,5 +1,6 @@
 """The description of the API: complete, valid, and the same as what the routes do."""
 
+import importlib
 import json
 import os
 import platform
@@ -11,6 +12,7 @@ import uuid
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urljoin
 
 import msgspec
 import pytest
@@ -270,6 +272,46 @@ def test_the_page_allows_only_what_is_served_here(api: Api) -> None:
     assert "docs/start.js" in addresses
     for address in addresses:
         assert address == "data:," or api("GET", f"/{address}").status == 200, address
+
+
+def test_the_page_works_with_a_slash_at_its_end(api: Api) -> None:
+    """`/docs/` leads to `/docs`, with HEAD as with GET, and so to the page and every one of its files."""
+    for method in ("GET", "HEAD"):
+        moved = api(method, "/docs/")
+        assert (moved.status, moved.data) == (308, b"")
+        assert urljoin("/docs/", moved.headers["location"]) == "/docs"
+
+
+@pytest.mark.parametrize("stage", ["", "/api", "/games/v2"])
+def test_the_page_is_right_under_any_prefix(stage: str) -> None:
+    """Whatever stands before the path on AWS, a stage or a domain's base path, the browser stays behind it."""
+    moved = _page_at(f"{stage}/docs/")
+    assert (moved["statusCode"], moved["body"]) == (308, "")
+    place = urljoin(f"{stage}/docs/", moved["headers"]["Location"])
+    assert place == f"{stage}/docs"
+    page = _page_at(place)
+    assert page["statusCode"] == 200
+    addresses = re.findall(r'(?:src|href)="([^":]*)"', page["body"])
+    assert {urljoin(place, address) for address in addresses} == {
+        f"{stage}/{path}"
+        for path in ("docs/swagger-ui.css", "docs/swagger-ui-bundle.js", "docs/start.js", "openapi.json")
+    }
+
+
+def _page_at(path: str) -> dict[str, Any]:
+    """Ask for the page as API Gateway does, which tells the whole path and drops a slash at the resource's end."""
+    event = {
+        "requestContext": {"resourcePath": "/docs", "httpMethod": "GET", "path": path},
+        "headers": {},
+        "multiValueHeaders": {},
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "body": None,
+        "isBase64Encoded": False,
+    }
+    answer: dict[str, Any] = importlib.import_module("app").app(event, None)
+    return answer
 
 
 @pytest.mark.parametrize("name", ["LICENSE", "..%2f..%2fapp.py", "swagger-ui-bundle.js.map", "%2fetc%2fpasswd"])

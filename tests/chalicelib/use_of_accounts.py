@@ -44,4 +44,8 @@ def _administer(bowler: Bowler) -> None:
     assert [admin("GET", f"/v1/admin/{what}").status for what in ("users", "audit")] == [200, 200]
     own = admin("GET", ME).json["id"]
     assert admin("POST", f"/v1/admin/users/{own}/lock").status == 409
+    serial = f"SD-{uuid.uuid4().hex[:12]}"
+    assert admin("POST", "/v1/devices", json={"serial": serial}).status == 201
+    device = f"/v1/admin/devices/{serial}"
+    assert [admin(method, device, headers={"If-Match": "*"}).status for method in ("GET", "DELETE")] == [200, 204]
     assert admin("DELETE", "/v1/tokens/all").status == 204

@@ -67,16 +67,19 @@ def _lifecycle_rules(client: Any, name: dict[str, str]) -> list[dict[str, Any]]:
         if error.response["Error"]["Code"] != "NoSuchLifecycleConfiguration":
             raise
         return []
-    return [
-        {
-            "Id": rule["ID"],
-            "Status": rule["Status"],
-            "Prefix": rule["Filter"].get("Prefix", ""),
-            "ExpirationInDays": rule["Expiration"]["Days"],
-            "AbortIncompleteMultipartUpload": rule["AbortIncompleteMultipartUpload"],
-        }
-        for rule in rules
-    ]
+    return [_lifecycle_rule(rule) for rule in rules]
+
+
+def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
+    found = {"Id": rule["ID"], "Status": rule["Status"], "Prefix": rule["Filter"].get("Prefix", "")}
+    for name in ("AbortIncompleteMultipartUpload", "NoncurrentVersionExpiration"):
+        if name in rule:
+            found[name] = rule[name]
+    if "Days" in rule["Expiration"]:
+        found["ExpirationInDays"] = rule["Expiration"]["Days"]
+    if "ExpiredObjectDeleteMarker" in rule["Expiration"]:
+        found["ExpiredObjectDeleteMarker"] = rule["Expiration"]["ExpiredObjectDeleteMarker"]
+    return found
 
 
 def read_bucket_policy(aws: AwsOnPort, properties: dict[str, Any]) -> dict[str, Any]:
@@ -159,7 +162,7 @@ def test_state_is_what_the_template_says(made_aws: AwsOnPort) -> None:
     template = Template(TEMPLATE, PARAMETERS)
     made = made_aws.made
     described = yaml.safe_load(TEMPLATE.read_text())["Resources"].items()
-    assert set(made) == {logical_id for logical_id, content in described if content.keys() != {"DependsOn"}}
+    assert set(made) == {logical_id for logical_id, content in described if "Type" in content}
     for resource in template.in_order():
         properties = template.resolve(resource.properties, made)
         assert READERS[resource.type](made_aws, properties) == properties
@@ -256,10 +259,11 @@ def test_functions_and_order(tmp_path: Path) -> None:
     assert made["First"].ref.endswith("/123456789012/a-123456789012")
 
 
-def test_an_entry_for_chalices_own_function_is_no_resource(tmp_path: Path) -> None:
-    """An entry that has DependsOn alone is merged into Chalice's function, and nothing is made of it."""
+def test_an_entry_for_what_is_chalices_is_no_resource(tmp_path: Path) -> None:
+    """An entry that has DependsOn alone, and that of the API, are merged into Chalice's; nothing is made of them."""
     kept = {**queue(), "DeletionPolicy": "RetainExceptOnCreate"}
-    assert list(make(tmp_path, {"Function": {"DependsOn": "A"}, "A": kept})) == ["A"]
+    chalices = {"Function": {"DependsOn": "A"}, "RestAPI": {"Properties": {"AlwaysDeploy": True}}}
+    assert list(make(tmp_path, {**chalices, "A": kept})) == ["A"]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ async function send(tag, name, body) {
 }
 
 try {
-  await page.goto(`${address}/docs`);
+  await page.goto(`${address}/docs/`);
   await page.locator(".opblock").first().waitFor({ timeout: 20_000 });
   await page.screenshot({ path: `${pictures}/page.png` });
   seen.operations = await page.locator(".opblock").count();

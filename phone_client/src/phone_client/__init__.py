@@ -4,9 +4,14 @@ from phone_client.bridges import Bridge, BridgeStatus, Heartbeat, SeenDevice
 from phone_client.client import ApiClient
 from phone_client.devices import Device, PairedBridge, WaitingCapture
 from phone_client.errors import (
+    ArchiveChangedError,
     CaptureChangedError,
+    ChangedMeanwhileError,
     ClientError,
+    CodeInvalidError,
+    ExportFailedError,
     LoginNeededError,
+    LoginTooOldError,
     NetworkError,
     NotFoundError,
     NotSentError,
@@ -31,35 +36,45 @@ from phone_client.model import (
     Provenance,
     SensorSummary,
     Uploaded,
-    User,
 )
 from phone_client.timing import Timing
 from phone_client.tokens import FileTokenStore, MemoryTokenStore, Tokens, TokenStore
 from phone_client.transport import Connection
+from phone_client.users import ArchiveLink, Closing, Export, OpenLogin, ProfileChange, User
 
 __all__ = [
     "ApiClient",
+    "ArchiveChangedError",
+    "ArchiveLink",
     "BadPage",
     "Bridge",
     "BridgeStatus",
     "Capture",
     "CaptureChangedError",
+    "ChangedMeanwhileError",
     "ClientError",
+    "Closing",
+    "CodeInvalidError",
     "Connection",
     "Device",
+    "Export",
+    "ExportFailedError",
     "FileTokenStore",
     "Health",
     "Heartbeat",
     "LoginNeededError",
+    "LoginTooOldError",
     "MemoryTokenStore",
     "Metric",
     "Metrics",
     "NetworkError",
     "NotFoundError",
     "NotSentError",
+    "OpenLogin",
     "PairedBridge",
     "Problem",
     "ProblemError",
+    "ProfileChange",
     "Provenance",
     "ReplyLostError",
     "SeenDevice",

@@ -9,6 +9,7 @@ from typing import BinaryIO, Self, TypeVar
 
 import msgspec
 
+from phone_client.account import Account
 from phone_client.answers import Answer, read_json
 from phone_client.bridges import Bridge, BridgeList, BridgeStatus
 from phone_client.capture_id import capture_path
@@ -25,11 +26,12 @@ from phone_client.errors import (
 from phone_client.lane import Lane
 from phone_client.lists import walk
 from phone_client.login import Login
-from phone_client.model import Capture, CaptureList, Health, Metrics, Provenance, Uploaded, User
+from phone_client.model import Capture, CaptureList, Health, Metrics, Provenance, Uploaded
 from phone_client.request import ALWAYS, JSON, Request, posting, reading
 from phone_client.timing import Timing
 from phone_client.tokens import MemoryTokenStore, TokenStore
 from phone_client.transport import Connection, Transport
+from phone_client.users import User
 
 LARGEST_PROVENANCE_BYTES = 4096
 _CREATED = 201
@@ -48,6 +50,7 @@ class ApiClient:
     as well. An access token is refreshed before it expires and when it is refused.
 
     Attributes:
+        account: The operations of one's own account.
         lane: The operations of devices, pairings and inboxes.
 
     Args:
@@ -70,6 +73,7 @@ class ApiClient:
         self._timing = timing or Timing()
         self._transport = Transport(api_url, connection or Connection(), self._timing)
         self._login = Login(self._transport, tokens or MemoryTokenStore(), self._timing)
+        self.account = Account(self._send, self._transport, self._login, self._timing)
         self.lane = Lane(self._send)
 
     def __enter__(self) -> Self:

@@ -4,14 +4,21 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+import msgspec
+
 from phone_client.answers import Answer, read_bytes, read_json
 from phone_client.devices import Device, DeviceList, Inbox, PairedBridge, WaitingCapture
 from phone_client.errors import UsageError
 from phone_client.lists import walk
-from phone_client.request import ALWAYS, Request, posting, reading
+from phone_client.request import ALWAYS, Request, posting, reading, sending
 
 _SERIAL = re.compile(r"[A-Za-z0-9._-]{1,16}")
 _BRIDGE_ID = re.compile(r"[0-9a-f-]{36}")
+
+
+class _DeviceChange(msgspec.Struct, frozen=True):
+    name: str
+    ball_id: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Lane:
@@ -54,13 +61,31 @@ class Lane:
             NotFoundError: The user does not have it.
             UsageError: No device has such a serial.
         """
-        if not _SERIAL.fullmatch(serial):
-            raise UsageError("A serial is 1 to 16 letters, digits, dots, hyphens or underscores. Nothing was sent.")
-        path = f"/v1/devices/{serial}"
+        path = _device_path(serial)
         shown = self._send(reading(path))
         read_json(shown, Device)
         condition = {"If-Match": shown.headers.get("ETag", "*")}
         read_bytes(self._send(Request("DELETE", path, "Release it again.", ALWAYS, headers=condition)))
+
+    def rename(self, serial: str, name: str, *, ball_id: str | msgspec.UnsetType | None = msgspec.UNSET) -> Device:
+        """Give a device that one has another name, or put it into another ball.
+
+        Args:
+            serial: The device.
+            name: What to call it from now on.
+            ball_id: The ball that it sits in, None for none; left out, it stays.
+
+        Raises:
+            ChangedMeanwhileError: It was changed by somebody at the same moment; nothing was changed now.
+            NotFoundError: The user does not have it.
+            UsageError: No device has such a serial.
+        """
+        path = _device_path(serial)
+        shown = self._send(reading(path))
+        read_json(shown, Device)
+        if_lost = "It may be renamed: list the devices."
+        request = sending("PATCH", path, _DeviceChange(name, ball_id), if_lost=if_lost)
+        return read_json(self._send(request.with_headers({"If-Match": shown.headers.get("ETag", "*")})), Device)
 
     def approve(self, code: str, name: str, kind: str = "personal") -> PairedBridge:
         """Take in the bridge that shows a code; approved again it is the same one.
@@ -93,3 +118,9 @@ class Lane:
     def inbox(self) -> Iterator[WaitingCapture]:
         """Return what one's bridges brought that is nobody's yet, newest first; fetched in parts as it is read."""
         return walk(lambda query: read_json(self._send(reading("/v1/inbox", query)), Inbox))
+
+
+def _device_path(serial: str) -> str:
+    if not _SERIAL.fullmatch(serial):
+        raise UsageError("A serial is 1 to 16 letters, digits, dots, hyphens or underscores. Nothing was sent.")
+    return f"/v1/devices/{serial}"

@@ -21,15 +21,6 @@ class Health(msgspec.Struct, frozen=True):
     status: str
 
 
-class User(msgspec.Struct, frozen=True):
-    """A registered user."""
-
-    id: str
-    username: str
-    email: str
-    created_at: datetime
-
-
 class TokenGrant(msgspec.Struct, frozen=True):
     """The tokens of a login.
 

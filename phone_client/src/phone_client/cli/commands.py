@@ -1,6 +1,5 @@
 """What each command does: ask the client, then print for a person or as JSON."""
 
-import getpass
 import shutil
 import sys
 import tempfile
@@ -11,29 +10,36 @@ from pathlib import Path
 from typing import BinaryIO
 
 from phone_client.capture_id import checked_capture_id
+from phone_client.cli.account_commands import ACCOUNT_COMMANDS
 from phone_client.cli.lane_commands import LANE_COMMANDS
 from phone_client.cli.printing import print_result
+from phone_client.cli.secrets import new_password, secret
 from phone_client.cli.tables import bridge_table, capture_facts, capture_table, metrics_report
 from phone_client.client import ApiClient
-from phone_client.errors import ClientError, ExitCode, UsageError
+from phone_client.errors import ClientError, ExitCode
 from phone_client.files import replacing
 
 
 def register(client: ApiClient, options: Namespace) -> ExitCode:
     """Make an account."""
-    user = client.register(options.username, options.email, _password(options, is_new=True))
+    user = client.register(options.username, options.email, new_password(from_stdin=options.password_stdin))
     return print_result(options, user, f"{user.username} is registered. Next: log-in {user.username}")
 
 
 def log_in(client: ApiClient, options: Namespace) -> ExitCode:
     """Log in and keep the login on this machine."""
-    client.log_in(options.username, _password(options))
+    password = secret("password", "Password: ", "--password-stdin", from_stdin=options.password_stdin)
+    client.log_in(options.username, password)
     told = {"username": options.username, "api": client.api_url}
     return print_result(options, told, f"{options.username} is logged in to {client.api_url}.")
 
 
 def log_out(client: ApiClient, options: Namespace) -> ExitCode:
     """End the login, and forget it on this machine."""
+    if options.everywhere:
+        client.account.log_out_everywhere()
+        told = {"api": client.api_url, "ended": True}
+        return print_result(options, told, f"All your logins to {client.api_url} have ended.")
     is_ended = client.log_out()
     there = "has ended." if is_ended else "is forgotten on this machine; the server was not told, and ends it in time."
     told = {"api": client.api_url, "ended": is_ended}
@@ -94,6 +100,7 @@ COMMANDS: dict[str, Callable[[ApiClient, Namespace], ExitCode]] = {
     "capture": capture,
     "raw": raw,
     "metrics": metrics,
+    **ACCOUNT_COMMANDS,
     **LANE_COMMANDS,
 }
 
@@ -119,28 +126,3 @@ def _save(client: ApiClient, capture_id: str, path: Path) -> int:
         raise ClientError(
             f"{path} could not be written: {error.strerror}. What it held before is untouched."
         ) from error
-
-
-def _password(options: Namespace, *, is_new: bool = False) -> str:
-    if options.password_stdin:
-        return _password_line()
-    if not sys.stdin.isatty():
-        raise UsageError("There is no terminal to ask for the password on. Use --password-stdin.")
-    try:
-        password = getpass.getpass()
-        again = getpass.getpass("The same again: ") if is_new else password
-    except EOFError as error:
-        raise UsageError("No password was typed. Nothing was sent.") from error
-    if again != password:
-        raise UsageError("The two passwords differ. Nothing was sent.")
-    return password
-
-
-def _password_line() -> str:
-    try:
-        password = sys.stdin.buffer.readline().decode().rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise UsageError("The password on standard input is not UTF-8. Nothing was sent.") from error
-    if not password:
-        raise UsageError("Standard input has no password. Nothing was sent.")
-    return password

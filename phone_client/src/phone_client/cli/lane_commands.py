@@ -4,6 +4,8 @@ from argparse import Namespace
 from collections.abc import Callable
 from datetime import datetime
 
+from msgspec import UNSET
+
 from phone_client.cli.printing import print_result
 from phone_client.cli.tables import device_table, inbox_table
 from phone_client.client import ApiClient
@@ -40,6 +42,13 @@ def release_device(client: ApiClient, options: Namespace) -> ExitCode:
     return print_result(options, {"serial": options.serial}, text)
 
 
+def rename_device(client: ApiClient, options: Namespace) -> ExitCode:
+    """Give a device another name, or put it into another ball."""
+    ball_id = UNSET if options.ball is None else options.ball or None
+    device = client.lane.rename(options.serial, options.name, ball_id=ball_id)
+    return print_result(options, device, f"{device.serial} is called {device.name} from now on.")
+
+
 def approve_bridge(client: ApiClient, options: Namespace) -> ExitCode:
     """Take in the bridge that shows a code."""
     bridge = client.lane.approve(options.code, options.name, options.kind)
@@ -62,6 +71,7 @@ LANE_COMMANDS: dict[str, Callable[[ApiClient, Namespace], ExitCode]] = {
     "claim-device": claim_device,
     "devices": devices,
     "release-device": release_device,
+    "rename-device": rename_device,
     "approve-bridge": approve_bridge,
     "remove-bridge": remove_bridge,
     "inbox": inbox,
