@@ -102,9 +102,11 @@ def _values(user: UserItem, wanted: ProfileChange) -> dict[str, Any]:
     values = {name: value for name, value in given.items() if value is not UNSET}
     if "username" in values:
         check_username(values["username"])
-    if "email" in values and check_email(values["email"]) != fold_email(user.email):
-        is_the_confirmed_one = fold_email(user.verified_email or "") == fold_email(values["email"])
-        values["email_verified_at"] = _now() if is_the_confirmed_one else None
+    if "email" in values:
+        check_email(values["email"])
+        # To the letter: addresses that fold to the same text may be different mailboxes.
+        if values["email"] != user.email:
+            values["email_verified_at"] = _now() if values["email"] == user.verified_email else None
     return {**values, "updated_at": _now()} if values else {}
 
 
@@ -136,12 +138,13 @@ def send_code(user_id: str) -> None:
 
     Raises:
         EmailConfirmed: There is nothing to confirm.
-        TooManyTries: Too many mails went to this address.
+        TooManyTries: Too many mails went to this address, or too many codes were sent by this user.
         MailUnavailable: The mail could not be sent; a code that was sent before still works.
     """
     user = find(user_id)
     if user.email_verified_at is not None:
         raise EmailConfirmed("There is nothing to do.")
+    throttling.take(throttling.mails_of_sender(), user_id)
     code = codes.draw(user_id, codes.EMAIL, user.email)
     _tell(user.email, letters.verification(code.text))
     code_store.put_code(code.item)

@@ -36,7 +36,7 @@ def request(email: str, address: str) -> None:
     """
     folded = check_email(email)
     throttling.take(throttling.resets_of_address(), address)
-    taken = throttling.take(throttling.mails_of_recipient(), folded)
+    taken = throttling.take(throttling.resets_of_recipient(), folded)
     with _answered_on_time():
         _send_code(folded, taken)
 

@@ -90,8 +90,18 @@ def resets_of_address() -> Limit:
 
 
 def mails_of_recipient() -> Limit:
-    """Return the limit of mails to an address."""
+    """Return the limit of mails to an address, but those for a forgotten password."""
     return Limit("mail", settings().most.mails_per_recipient, HOUR_S)
+
+
+def resets_of_recipient() -> Limit:
+    """Return the limit of mails for a forgotten password: others' registrations must not use it up."""
+    return Limit("mail-reset", settings().most.mails_per_recipient, HOUR_S)
+
+
+def mails_of_sender() -> Limit:
+    """Return the limit of codes that a user has sent, to whatever addresses the account has one after another."""
+    return Limit("mail-sender", settings().most.mails_per_recipient, HOUR_S)
 
 
 def pairings_of_address() -> Limit:
@@ -154,9 +164,11 @@ def forget(limit: Limit, key: str) -> None:
 
 def keys_of(user_id: str, folded_username: str, folded_emails: Iterable[str]) -> list[str]:
     """Return the partitions of every counter that belongs to a user, but those of the user's logins."""
-    mails = [partition_key(mails_of_recipient(), email) for email in folded_emails]
-    guesses = [partition_key(limit, user_id) for limit in (wrong_codes_of_user(), refused_claims_of_user())]
-    return [partition_key(failures_of_account(), folded_username), *mails, *guesses]
+    to_user = (mails_of_recipient(), resets_of_recipient())
+    mails = [partition_key(limit, email) for email in folded_emails for limit in to_user]
+    by_user = (mails_of_sender(), wrong_codes_of_user(), refused_claims_of_user())
+    done = [partition_key(limit, user_id) for limit in by_user]
+    return [partition_key(failures_of_account(), folded_username), *mails, *done]
 
 
 def partition_key(limit: Limit, key: str) -> str:

@@ -224,7 +224,7 @@ def test_another_address_needs_the_password(
     assert (refused.status, refused.problem) == (403, "login-too-old")
     told = [each for each in cloud.mails.sent_to(before) if "changes" in each.subject]
     assert (told, confirmed("GET", "/v1/users/me").json["first_name"]) == ([], None)
-    assert _give(confirmed, email=before.upper(), first_name="Ada").json["first_name"] == "Ada"
+    assert _give(confirmed, email=before, first_name="Ada").json["first_name"] == "Ada"
 
 
 def test_the_confirmed_address_is_told_of_another_one(cloud: LocalCloud, confirmed: Bowler) -> None:
@@ -250,6 +250,14 @@ def test_an_address_changes_not_when_nobody_is_told(confirmed: Bowler, monkeypat
     # One went there with the code.
     assert [_give(confirmed, email=email).status for email in emails] == [200] * 4 + [429] * 2
     assert confirmed("GET", "/v1/users/me").json["email"] == emails[3]
+
+
+def test_another_spelling_is_another_address(confirmed: Bowler) -> None:
+    """An address that folds to the confirmed one may be another's mailbox: it is not taken for confirmed."""
+    before = _address(confirmed)
+    given = _give(confirmed, email=before.upper())
+    assert (given.status, given.json["email"], given.json["email_verified_at"]) == (200, before.upper(), None)
+    assert _give(confirmed, email=before).json["email_verified_at"] is not None
 
 
 def test_going_back_to_the_confirmed_address_needs_no_code(confirmed: Bowler) -> None:

@@ -210,7 +210,7 @@ def test_registrations_are_counted_by_address(most: Any, clock: MovedTime) -> No
 
 
 def test_mails_to_an_address_are_counted(most: Any, clock: MovedTime, cloud: LocalCloud, api: Api) -> None:
-    """A stranger's address gets five mails an hour, however many accounts and resets name it."""
+    """A stranger's address gets five mails an hour, however many accounts name it; a forgotten password has its own."""
     assert most
     assert clock.by_s > 0
     address = f"victim-{uuid.uuid4().hex}@example.org"
@@ -218,7 +218,22 @@ def test_mails_to_an_address_are_counted(most: Any, clock: MovedTime, cloud: Loc
         body = {"username": f"bomb-{uuid.uuid4().hex}", "email": address, "password": PASSWORD}
         assert api("POST", "/v1/users", json=body).status == 201
     assert len(cloud.mails.sent_to(address)) == 5
-    assert api("POST", "/v1/password-resets", json={"email": address}).status == 429
+    asked = [api("POST", "/v1/password-resets", json={"email": address}).status for _ in range(6)]
+    assert asked == [204] * 5 + [429]
+
+
+def test_codes_that_a_user_sends_are_counted(most: Any, clock: MovedTime, cloud: LocalCloud, bowler: Bowler) -> None:
+    """One account does not send codes to one stranger after another by taking address after address."""
+    assert most
+    assert clock.by_s > 0
+    strangers = [f"stranger-{uuid.uuid4().hex}@example.org" for _ in range(7)]
+    asked = []
+    for address in strangers:
+        etag = bowler("GET", "/v1/users/me").headers["etag"]
+        assert bowler("PATCH", "/v1/users/me", json={"email": address}, headers={"If-Match": etag}).status == 200
+        asked.append(bowler("POST", "/v1/email-verifications").status)
+    assert asked == [204] * 5 + [429] * 2
+    assert [len(cloud.mails.sent_to(address)) for address in strangers] == [1] * 5 + [0] * 2
 
 
 def test_resets_are_counted_by_address(most: Any, clock: MovedTime, api: Api) -> None:
@@ -254,7 +269,7 @@ def test_a_limit_of_zero_is_none(most: Any, cloud: LocalCloud) -> None:
 def test_counters_do_not_show_whom_they_count() -> None:
     """A counter's key is a hash: no username, no address stands in it."""
     keys = throttling.keys_of("alice-id", "alice", ["alice@example.org"])
-    assert len(set(keys)) == 4
+    assert len(set(keys)) == 6
     assert not [key for key in keys if "alice" in key]
 
 

@@ -159,7 +159,10 @@ def failure(reply: HttpReply) -> ApiError:
     said = reply.said()
     if reply.status in (401, 403):
         return CredentialRefusedError(
-            f"the API refuses this bridge's credential ({said}): {_NEW_CREDENTIAL}", is_apis_own=reply.is_api_problem()
+            f"the API refuses this bridge's credential ({said}): {_NEW_CREDENTIAL}",
+            is_apis_own=reply.is_api_problem(),
+            is_known=reply.status == 403,  # noqa: PLR2004 - Forbidden
+            said=said,
         )
     if str(reply.json().get("type")).endswith(":digest-mismatch"):
         return TryLaterError(f"the bytes changed on their way to the API ({said})")

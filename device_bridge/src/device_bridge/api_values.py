@@ -104,13 +104,18 @@ class CredentialRefusedError(ApiError):
 
     Attributes:
         is_apis_own: Whether the API itself said so, not something on the way to it.
+        is_known: Whether it was 403: it knows whose the credential is, and does not let its holder do this
+            (RFC 9110 15.5.4).
+        said: The refusal in a few printable words.
     """
 
     exit_code = ExitCode.CREDENTIAL_REFUSED
 
-    def __init__(self, message: str, *, is_apis_own: bool = True) -> None:
+    def __init__(self, message: str, *, is_apis_own: bool = True, is_known: bool = False, said: str = "") -> None:
         super().__init__(message)
         self.is_apis_own = is_apis_own
+        self.is_known = is_known
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)

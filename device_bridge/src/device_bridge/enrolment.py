@@ -114,7 +114,7 @@ class Enrolment:
         try:
             return self._api.who_am_i()
         except ApiError as error:
-            if isinstance(error, CredentialRefusedError) and error.is_apis_own:
+            if isinstance(error, CredentialRefusedError) and error.is_apis_own and not error.is_known:
                 self._be_calm()
             elif not is_quiet:
                 self._note(error)
@@ -139,6 +139,14 @@ class Enrolment:
 
 
 def _words(error: ApiError) -> str:
-    if isinstance(error, CredentialRefusedError):
-        return "something on the way to the API refuses the question, such as a proxy or the network's login page"
-    return str(error)
+    if not isinstance(error, CredentialRefusedError):
+        return str(error)
+    if error.is_apis_own:
+        return (
+            f"the API knows this bridge's secret and does not let it in ({error.said}): no code mends that. Ask who "
+            "runs the API, or whose account the bridge is in; it goes on by itself once it is let in"
+        )
+    return (
+        f"something on the way to the API refuses the question ({error.said}), such as a proxy, a firewall or the "
+        "network's login page"
+    )

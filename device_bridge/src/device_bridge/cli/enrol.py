@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from device_bridge.api import Api, ApiError, check_api_url
 from device_bridge.cli.arguments import Commands, add_api, add_command, add_json
@@ -19,6 +20,7 @@ from device_bridge.pairing_api import PairingApi
 from device_bridge.settings import (
     CONFIG,
     CREDENTIAL,
+    EnrolmentLock,
     Settings,
     change_config,
     config_to_change,
@@ -58,19 +60,22 @@ def enrol(chosen: argparse.Namespace, output: Output) -> ExitCode:
     config = config_to_change(flags)
     settings = resolve(flags) if config.exists() else _resolve_without_config(flags)
     url, place = check_api_url(settings.required_api()), _place(settings)
-    if not _was_stopped_at_the_end(place, url):
+    seen = _look(place, url)
+    if not seen.was_stopped_at_the_end:
         _ask_before_replacing(place, force=chosen.force)
     given = given_credential(url, output, is_wanted=chosen.credential or chosen.no_check)
-    bridge: str | None = None
-    if given is None:
-        credential, bridge = _enrol_by_code(url, place, output, is_json=chosen.json)
-    else:
-        credential, bridge = given, None if chosen.no_check else _check(url, given)
-    write_credential(place, credential)
+    bridge = None if given is None or chosen.no_check else _check(url, given)
     values = _values_to_keep(settings, url, place)
-    if values:
-        _change_config(config, values, place)
-    forget_pending(place)
+    with EnrolmentLock(place):
+        if not chosen.force and _look(place, url) != seen:
+            raise UsageError(f"another `device_bridge enrol` has changed {place} meanwhile; it was left as it is")
+        if given is None:
+            bridge = _enrol_by_code(url, place, output, is_json=chosen.json)
+        else:
+            write_credential(place, given)
+        if values:
+            _change_config(config, values, place)
+        forget_pending(place)
     facts = {"bridge": bridge, "api": url, "credential_file": str(place), "config": str(config) if values else None}
     _tell(output, facts, [*values], is_json=chosen.json)
     _say_what_wins(settings, output)
@@ -90,6 +95,21 @@ def _tell(output: Output, facts: Mapping[str, str | None], kept: Sequence[str], 
         output.result(f"{' and '.join(kept)} in {facts['config']}")
 
 
+class _Seen(NamedTuple):
+    """What was there before anything was asked, so that what came meanwhile is not overwritten."""
+
+    was_stopped_at_the_end: bool
+    file: tuple[int, int, int] | None
+
+
+def _look(place: Path, url: str) -> _Seen:
+    try:
+        found = place.stat()
+    except OSError:
+        return _Seen(was_stopped_at_the_end=False, file=None)
+    return _Seen(_was_stopped_at_the_end(place, url), (found.st_ino, found.st_mtime_ns, found.st_size))
+
+
 def _was_stopped_at_the_end(place: Path, url: str) -> bool:
     """Return whether the credential that is there is the one whose enrolment is yet to be finished."""
     pending = read_pending(place, url)
@@ -100,8 +120,8 @@ def _was_stopped_at_the_end(place: Path, url: str) -> bool:
         return False
 
 
-def _enrol_by_code(url: str, place: Path, output: Output, *, is_json: bool) -> tuple[str, str]:
-    """Return the secret that this bridge made, once a user has approved it, and the name that they gave the bridge."""
+def _enrol_by_code(url: str, place: Path, output: Output, *, is_json: bool) -> str:
+    """Write the secret that this bridge made, once a user has approved it; return the bridge's name in the account."""
     before = read_pending(place, url)
     pending = before or keep_pending(place, url)
     kept = (
@@ -112,12 +132,18 @@ def _enrol_by_code(url: str, place: Path, output: Output, *, is_json: bool) -> t
         PairingScreen(output, url, is_json=is_json) as screen,
     ):
         try:
-            return pending.secret, Enrolment(api, screen).run(is_resumed=before is not None).name
+            name = Enrolment(api, screen).run(is_resumed=before is not None).name
         except ApiError as error:
             raise type(error)(f"{str(error).rstrip('.')}. There is no code; {kept}") from error
         except KeyboardInterrupt:
-            output.message(f"device_bridge: nobody has approved the code yet: {kept}")
+            what = "nobody has approved the code yet" if screen.has_shown else "there was no code yet"
+            output.message(f"device_bridge: {what}: {kept}")
             raise
+    try:
+        write_credential(place, pending.secret)
+    except UsageError as error:
+        raise UsageError(f"{error}. The code was approved; {kept}") from error
+    return name
 
 
 def _resolve_without_config(flags: Mapping[str, object]) -> Settings:

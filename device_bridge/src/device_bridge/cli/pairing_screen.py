@@ -30,6 +30,11 @@ class PairingScreen:
         self._trouble: str | None = None
         self._codes = 0
 
+    @property
+    def has_shown(self) -> bool:
+        """Whether a code was shown."""
+        return self._codes > 0
+
     def __enter__(self) -> Self:
         return self
 

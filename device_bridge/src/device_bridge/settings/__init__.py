@@ -6,6 +6,7 @@ from device_bridge.settings.credential import (
     read_credential,
     write_credential,
 )
+from device_bridge.settings.enrolment_lock import EnrolmentLock
 from device_bridge.settings.files import change_config, read_config
 from device_bridge.settings.pending import PendingSecret, forget_pending, keep_pending, pending_place, read_pending
 from device_bridge.settings.resolution import Settings, config_to_change, resolve
@@ -16,6 +17,7 @@ __all__ = [
     "CREDENTIAL",
     "SETTINGS",
     "CredentialMissingError",
+    "EnrolmentLock",
     "PendingSecret",
     "Settings",
     "change_config",
