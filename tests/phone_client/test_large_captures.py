@@ -104,7 +104,7 @@ def test_a_store_that_stays_away_is_told(ada: ApiClient, store: Store) -> None:
 
 def test_other_bytes_behind_the_link_are_thrown_away(ada: ApiClient, store: Store) -> None:
     """The hash is checked here, for the API has not seen these bytes pass."""
-    store.data = DATA[:-1] + b"x"
+    store.data = DATA[:-1] + bytes([DATA[-1] ^ 1])
     with pytest.raises(CaptureChangedError, match="thrown away"):
         ada.raw(ID)
 
