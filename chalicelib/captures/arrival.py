@@ -1,5 +1,6 @@
 """Objects that arrived in the raw bucket by ticket: looked at once, page by page, in bounded memory."""
 
+import contextlib
 import hashlib
 import logging
 
@@ -83,11 +84,10 @@ def _row_of(found: bucket.StoredObject, ticket: TicketItem, place: str, sha256: 
             is_capture = False
     if hashed.hexdigest() != sha256:
         return rejected_row(upload, _other_bytes(found.size_bytes, int(ticket.size_bytes), hashed.hexdigest()))
-    try:
-        if is_capture:
+    if is_capture:
+        # Too few bytes for a first page are known only at their end.
+        with contextlib.suppress(NotACaptureError):
             return _inspected(upload, inspected_row(upload, inspector.finish()))
-    except NotACaptureError:
-        pass
     return rejected_row(upload, "The bytes do not begin with a SmartDot's first page, so they are no capture.")
 
 

@@ -111,7 +111,7 @@ def test_without_a_ticket_an_object_gets_no_row(account: Account) -> None:
         (lambda _: JUNK, "no capture"),
         (lambda data: data[:200], "other bytes"),
         (lambda data: data[:-1], "where {size} were announced"),
-        (lambda data: data[:-1] + b"x", "other bytes"),
+        (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "other bytes"),
         (lambda _: new_capture(), "other bytes"),
     ],
     ids=["no capture", "less than a page", "shorter", "other bytes", "another capture"],

@@ -46,11 +46,15 @@ def test_of_several_lasting_things_only_the_new_ones_are_said() -> None:
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), BrokenPipeError(), SystemExit(1)])
 def test_a_log_that_cannot_be_written_stops_nothing(error: BaseException) -> None:
     """A full disk under the log, or a reader that is gone, does not reach the loop that speaks."""
+    tried: list[Event] = []
 
-    def write(_: Event) -> None:
+    def write(event: Event) -> None:
+        tried.append(event)
         raise error
 
-    Journal(write).say(Event("x", "anything"))
+    event = Event("x", "anything")
+    Journal(write).say(event)
+    assert tried == [event]
 
 
 def test_json_lines_have_a_time_a_level_an_event_and_its_facts() -> None:

@@ -6,6 +6,7 @@ import socket
 import ssl
 import struct
 import threading
+from abc import ABC, abstractmethod
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ def problem_reply(status: int, name: str, **headers: str) -> Reply:
     return json_reply(status, document, Content_Type="application/problem+json", **headers)
 
 
-class FaultyServer:
+class FaultyServer(ABC):
     """Answers on 127.0.0.1 until it is stopped.
 
     `seen` holds every request that arrived, `url` is the address. The methods with `next` in their names spoil the
@@ -155,9 +156,9 @@ class FaultyServer:
 
         return fault(handler, carry_out) if fault else carry_out()
 
+    @abstractmethod
     def carry_out(self, seen: Seen) -> Reply:
         """Do what a request asks for; one request at a time."""
-        raise NotImplementedError
 
 
 class _Server(ThreadingHTTPServer):

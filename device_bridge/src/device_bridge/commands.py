@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from device_bridge.errors import BridgeError, NotUnderstoodError
+from device_bridge.moments import moment_text
 from device_bridge.printable import printable
 
 MOST_COMMAND_BYTES: Final = 256
@@ -70,7 +71,7 @@ def time_command(utc: datetime) -> str:
     """
     if utc.tzinfo is None:
         raise ValueError("a time without a zone is none: give it in UTC")
-    return "time " + utc.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return "time " + moment_text(utc, "milliseconds")
 
 
 def parse_status(text: str) -> DeviceStatus:

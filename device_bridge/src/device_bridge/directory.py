@@ -1,5 +1,6 @@
 """A device's directory: which records it holds, read in bounded memory whatever it claims (FORMAT.md 3.2)."""
 
+import contextlib
 import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -80,9 +81,8 @@ class _Scan:
 
     def _unpack(self, page: ReceivedPage) -> DirectorySlot | None:
         if page.problem is None:
-            try:
+            with contextlib.suppress(FormatError):
                 return unpack_slot(read_page(page.data), self._device.first)
-            except FormatError:
-                pass
+        # Counted, so that whoever reads the directory hears of it.
         self.damaged += 1
         return None

@@ -1,7 +1,7 @@
 """`list` and `info`: which devices there are, who one is and what it holds."""
 
 import argparse
-from datetime import UTC, datetime
+from datetime import datetime
 
 from device_bridge.cli.arguments import Commands, add_command, add_json, add_port
 from device_bridge.cli.console import Output
@@ -10,6 +10,7 @@ from device_bridge.commands import CommandRefusedError
 from device_bridge.device import LinkedSmartDot
 from device_bridge.directory import Directory, read_directory
 from device_bridge.errors import ExitCode
+from device_bridge.moments import moment_text
 from device_bridge.settings import resolve
 from device_bridge.transport import SerialPort, find_places, list_serial_ports
 
@@ -99,7 +100,7 @@ def _device_facts(device: LinkedSmartDot, directory: Directory) -> dict[str, obj
         "clock": {
             "device_ticks": clock.device_ticks,
             "tick_hz": clock.tick_hz,
-            "host_utc": clock.host_utc.astimezone(UTC).isoformat(),
+            "host_utc": moment_text(clock.host_utc),
             "round_trip_s": clock.round_trip_s,
             "power_up": clock.power_up,
         },
