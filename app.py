@@ -3,11 +3,11 @@
 from chalice.app import Chalice
 
 from chalicelib import description, health, observation, preflight, web
-from chalicelib.accounts.admin_routes import routes as administration
-from chalicelib.accounts.bridge_routes import routes as bridges
-from chalicelib.accounts.device_routes import routes as devices
 from chalicelib.accounts.routes import routes as accounts
+from chalicelib.administration.routes import routes as administration
 from chalicelib.captures.routes import routes as captures
+from chalicelib.devices.bridge_routes import routes as bridges
+from chalicelib.devices.routes import routes as devices
 from chalicelib.metrics.events import events
 from chalicelib.metrics.routes import routes as metrics
 from chalicelib.operation import OPERATIONS

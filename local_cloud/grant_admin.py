@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         if str(PROJECT) not in sys.path:
             sys.path.insert(0, str(PROJECT))
         # Imported now that the environment is what it shall see.
-        done = importlib.import_module("chalicelib.accounts.grant_admin").main([arguments.username])
+        done = importlib.import_module("chalicelib.administration.grant_admin").main([arguments.username])
     if done:
         sys.stderr.write(f"local_cloud: asked was the emulated AWS on port {aws_port}; see --port and --aws-port\n")
     return int(done)

@@ -2,13 +2,14 @@
 
 from chalicelib.accounts import holdings as accounts
 from chalicelib.captures import holdings as captures
+from chalicelib.devices import holdings as devices
 from chalicelib.metrics import holdings as metrics
 from chalicelib.partition import Kind
 from chalicelib.privacy import sources as privacy
 from chalicelib.settings import settings
 from maintenance.table import Table
 
-KINDS: tuple[Kind, ...] = (*accounts.KINDS, *captures.KINDS, *metrics.KINDS, *privacy.KINDS)
+KINDS: tuple[Kind, ...] = (*accounts.KINDS, *devices.KINDS, *captures.KINDS, *metrics.KINDS, *privacy.KINDS)
 
 
 def open_table(name: str, segments: int) -> Table:

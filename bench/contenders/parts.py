@@ -4,7 +4,8 @@ from typing import Any
 from unittest import mock
 
 from bench.contenders.workload import Handler, authenticate
-from chalicelib.accounts import bridges, service, store
+from chalicelib.accounts import service, store
+from chalicelib.devices import bridges
 
 
 def make_parts() -> dict[str, Handler]:

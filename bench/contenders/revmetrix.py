@@ -11,9 +11,10 @@ from unittest import mock
 from app import app
 from bench.contenders.profile import CREATED_AT_TEXT, USER
 from bench.contenders.workload import BRIDGE_ID, CREATED_AT, CREDENTIAL, KEY, KID, Handler
-from chalicelib.accounts import bridges, service, store
+from chalicelib.accounts import service, store
 from chalicelib.accounts.items import UserItem
-from chalicelib.accounts.model import BridgeView
+from chalicelib.devices import bridges
+from chalicelib.devices.bridge_model import BridgeView
 from chalicelib.secrets import signing_keys
 
 

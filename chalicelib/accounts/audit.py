@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from chalicelib.accounts import audit_store, store
-from chalicelib.accounts.admin_model import AuditList, AuditRecord
+from chalicelib.accounts.audit_model import AuditList, AuditRecord
 from chalicelib.accounts.items import AuditItem, UserItem
 from chalicelib.dynamodb import ConditionFailedError
-from chalicelib.errors import NotFound
+from chalicelib.errors import InvalidQuery, NotFound
 from chalicelib.lists import decode_position, encode_position
 
 DONE = "done"
@@ -72,8 +72,11 @@ def of_day(day: str | None, limit: int, cursor: str | None) -> AuditList:
     Raises:
         InvalidQuery: The cursor is none of ours.
     """
+    day = day or datetime.now(UTC).date().isoformat()
     before = None if cursor is None else decode_position(cursor, (_SORT_KEY,))[0]
-    items, last = audit_store.records_of(day or datetime.now(UTC).date().isoformat(), limit, before)
+    if before is not None and not before.startswith(day):
+        raise InvalidQuery("The cursor is of another day; name that day as `date`, or begin without a cursor.")
+    items, last = audit_store.records_of(day, limit, before)
     return AuditList(tuple(map(_shown, items)), encode_position(None if last is None else (last,)))
 
 

@@ -60,8 +60,12 @@ def require_open(write: TransactWrite, user_id: str) -> None:
     write.condition_check(OpennessItem, f"U#{user_id}", OpennessItem.SK, condition=IS_OPEN)
 
 
-def check_open(user_id: str) -> None:
+def check_open(user_id: str, detail: str = "There is nothing to be done for this account any more.") -> None:
     """Let pass a user who is there and whose account is open, at this moment.
+
+    Args:
+        user_id: The user.
+        detail: What is told otherwise.
 
     Raises:
         AccountClosing: It is being deleted, or was.
@@ -71,4 +75,4 @@ def check_open(user_id: str) -> None:
     except DoesNotExist:
         item = None
     if item is None or item.state == CLOSING:
-        raise AccountClosing("There is nothing to be done for this account any more.")
+        raise AccountClosing(detail)

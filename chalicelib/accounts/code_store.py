@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING
 
 from pynamodb.exceptions import DoesNotExist
 
-from chalicelib.accounts.items import CodeItem
-from chalicelib.accounts.store import user_key
+from chalicelib.accounts.items import CodeItem, user_key
 from chalicelib.dynamodb import write_together
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ import time
 from dataclasses import dataclass
 
 from chalicelib.accounts import code_store
-from chalicelib.accounts.items import CodeItem
-from chalicelib.accounts.store import user_key
+from chalicelib.accounts.items import CodeItem, user_key
 from chalicelib.dynamodb import ConditionFailedError
 from chalicelib.errors import Problem
 

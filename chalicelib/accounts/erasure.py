@@ -1,24 +1,21 @@
 """Taking a user out of the User database: closed first, swept, and the user's own item last."""
 
-import contextlib
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from chalicelib import partition
-from chalicelib.accounts import device_store, throttling
+from chalicelib.accounts import throttling
 from chalicelib.accounts.closing import CLOSING, IS_OPEN, ErasedItem, OpennessItem
-from chalicelib.accounts.device_items import ClaimItem, HolderItem, PairingItem
-from chalicelib.accounts.items import CredentialItem, EmailItem, LoginItem, RefreshItem, UserItem, UsernameItem
+from chalicelib.accounts.items import EmailItem, LoginItem, RefreshItem, UserItem, UsernameItem
 from chalicelib.accounts.names import fold_email, fold_username
 from chalicelib.dynamodb import ConditionFailedError, write_together
 from chalicelib.partition import AccountsRow, Row
 
 ERASED_KEPT_S = 30 * 24 * 3600
 """That an id was erased is remembered, by its hash, for longer than any message of a queue waits (14 days)."""
-NOBODY = "nobody"
-"""Stands where an erased user stood in the history of a device; no user has this id."""
 _TOKENS_A_STEP = 50
 _USER = UserItem.SK
 
@@ -41,15 +38,25 @@ def close(user_id: str) -> datetime | None:
     return datetime.fromisoformat(now)
 
 
-def sweep(user_id: str) -> None:
+Leads: TypeAlias = Mapping[str, Callable[[Row, str], None]]
+"""What removes, for a user, what a row whose sort key begins so leads to outside of the user's partition."""
+
+
+def sweep(user_id: str, leads: Leads) -> None:
     """Remove everything of a closed account but the user's item; repeated, it goes on where it was.
 
     What a row leads to goes before the row, so that nothing is left which cannot be found any more.
+
+    Args:
+        user_id: Whose.
+        leads: Of the rows that belong to a domain above.
     """
+    every = {LoginItem.SK_PREFIX: _end_login, **leads}
     for rows in partition.pages(AccountsRow, _key(user_id)):
         going = [row for row in rows if row.sk != _USER]
         for row in going:
-            _remove_what_it_leads_to(row, user_id)
+            for remove in (every[prefix] for prefix in every if row.sk.startswith(prefix)):
+                remove(row, user_id)
         partition.remove(AccountsRow, going)
 
 
@@ -91,12 +98,6 @@ def _erased_key(user_id: str) -> str:
     return f"X#{hashlib.sha256(user_id.encode()).hexdigest()}"
 
 
-def _remove_what_it_leads_to(row: Row, user_id: str) -> None:
-    for prefix, remove in _LEADS.items():
-        if row.sk.startswith(prefix):
-            remove(row, user_id)
-
-
 def _end_login(row: Row, user_id: str) -> None:
     """End a login, after which no refresh succeeds, then remove its refresh tokens from the first to the last."""
     partition.set_text(row, "ended_at", datetime.now(UTC).isoformat())
@@ -126,34 +127,3 @@ def _tokens_from(token_sha256: str) -> list[Row]:
         tokens.append(token)
         following = token.text("successor")
     return tokens
-
-
-def _remove_credential(row: Row, user_id: str) -> None:
-    partition.remove_of_user(f"B#{row.text('credential_sha256')}", CredentialItem.SK, user_id)
-    partition.remove_of_user(f"P#{row.text('pairing_sha256')}", PairingItem.SK, user_id)
-
-
-def _disown(row: Row, user_id: str) -> None:
-    """Leave of a claim on a device when it was, and not whose: later holders' claims are counted from it.
-
-    What the device recorded meanwhile goes to nobody, where it would otherwise go to whoever claims the device next.
-    """
-    _, serial, number = row.sk.split("#", 2)
-    now = device_store.kept_form(datetime.now(UTC))
-    _leave_unnamed(HolderItem(f"D#{serial}", HolderItem.SK), user_id, now)
-    _leave_unnamed(ClaimItem(f"D#{serial}", ClaimItem.SK_PREFIX + number), user_id, now)
-
-
-def _leave_unnamed(claim: HolderItem | ClaimItem, user_id: str, now: str) -> None:
-    kind = type(claim)
-    unnamed, ended = kind.user_id.set(NOBODY), kind.until.set(kind.until | now)
-    with contextlib.suppress(ConditionFailedError):
-        write_together(lambda write: write.update(claim, actions=[unnamed, ended], condition=kind.user_id == user_id))
-
-
-_LEADS: dict[str, Callable[[Row, str], None]] = {
-    "LOGIN#": _end_login,
-    "BRIDGE#": _remove_credential,
-    "DEVICE#": _disown,
-}
-"""What stands outside of the user's partition and is found from inside, by how the row's sort key begins."""

@@ -5,10 +5,8 @@ from typing import Any
 
 from chalicelib import partition
 from chalicelib.accounts.closing import ErasedItem, OpennessItem
-from chalicelib.accounts.device_items import ClaimItem, DeviceItem, HolderItem, PairingItem
 from chalicelib.accounts.items import (
     AuditItem,
-    BridgeItem,
     CodeItem,
     CredentialItem,
     EmailItem,
@@ -57,21 +55,6 @@ KINDS = (
         withheld=("first_refresh",),
     ),
     Kind(
-        BridgeItem,
-        "U#",
-        BridgeItem.SK_PREFIX,
-        section="bridges",
-        told=("v", "bridge_id", "kind", "name", "created_at", "heartbeat", "heartbeat_received_at"),
-        withheld=("credential_sha256", "pairing_sha256"),
-    ),
-    Kind(
-        DeviceItem,
-        "U#",
-        DeviceItem.SK_PREFIX,
-        section="devices",
-        told=("v", "serial", "name", "ball_id", "from_", "until", "version"),
-    ),
-    Kind(
         CodeItem,
         "U#",
         CodeItem.SK_PREFIX,
@@ -93,19 +76,6 @@ KINDS = (
     ),
     Kind(CredentialItem, "B#", CredentialItem.SK, withheld=("v", "user_id", "bridge_id")),
     Kind(LimiterItem, "L#", "W#", withheld=("v", "tries", "expires_at")),
-    Kind(
-        HolderItem,
-        "D#",
-        HolderItem.SK,
-        withheld=("v", "number", "user_id", "from_", "until", "not_before", "version"),
-    ),
-    Kind(ClaimItem, "D#", ClaimItem.SK_PREFIX, withheld=("v", "user_id", "from_", "until")),
-    Kind(
-        PairingItem,
-        "P#",
-        PairingItem.SK,
-        withheld=("v", "secret_sha256", "created_at", "expires_at", "user_id", "bridge_id"),
-    ),
 )
 """All classes of items of this domain."""
 

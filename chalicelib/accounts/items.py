@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 from pynamodb.attributes import (
     BooleanAttribute,
-    JSONAttribute,
     NumberAttribute,
     UnicodeAttribute,
     UnicodeSetAttribute,
@@ -14,6 +13,11 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from chalicelib.accounts import upgrades
 from chalicelib.dynamodb import AccountsTable, AuditTable
 from chalicelib.versions import VersionedItem
+
+
+def user_key(user_id: str) -> str:
+    """Return the partition of everything that belongs to a user."""
+    return f"U#{user_id}"
 
 
 class UserItem(VersionedItem):
@@ -150,24 +154,6 @@ class AuditItem(VersionedItem):
     detail = UnicodeAttribute(null=True)
 
     class Meta(AuditTable):
-        """Where it stands."""
-
-
-class BridgeItem(VersionedItem):
-    """A bridge of a user: `U#<user>`, `BRIDGE#<bridge>`. Its last heartbeat is kept with it, as it was sent."""
-
-    SK_PREFIX: ClassVar[str] = "BRIDGE#"
-    bridge_id = UnicodeAttribute()
-    name = UnicodeAttribute()
-    kind = UnicodeAttribute(null=True)
-    """`personal` or `lane`; null for one of the time before there were two: it is personal."""
-    created_at = UnicodeAttribute()
-    credential_sha256 = UnicodeAttribute()
-    pairing_sha256 = UnicodeAttribute(null=True)
-    heartbeat: Any = JSONAttribute(null=True)
-    heartbeat_received_at = UnicodeAttribute(null=True)
-
-    class Meta(AccountsTable):
         """Where it stands."""
 
 

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.accounts.items import LoginItem, RefreshItem
-from chalicelib.accounts.store import user_key
+from chalicelib.accounts.items import LoginItem, RefreshItem, user_key
 from chalicelib.dynamodb import told_conditions, write_together
 
 if TYPE_CHECKING:

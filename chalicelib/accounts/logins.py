@@ -11,7 +11,7 @@ from typing import TypeAlias
 from chalicelib.accounts import login_store, store, throttling
 from chalicelib.accounts.closing import CLOSING, AccountClosing
 from chalicelib.accounts.issuing import refresh_item, token_view
-from chalicelib.accounts.items import LoginItem, RefreshItem, UserItem
+from chalicelib.accounts.items import LoginItem, RefreshItem, UserItem, user_key
 from chalicelib.accounts.model import PasswordGrant, TokenView
 from chalicelib.accounts.names import LONGEST_KEY_BYTES, fold_username
 from chalicelib.accounts.passwords import hash_password, needs_rehash, verify_password
@@ -148,7 +148,7 @@ def _open(user_id: str, user: UserItem, client: str | None) -> TokenView:
     login_id, refresh_token = str(uuid.uuid4()), new_secret(REFRESH_PREFIX)
     expires_at_s = int(time.time()) + LOGIN_LIFETIME_S
     login = LoginItem(
-        store.user_key(user_id),
+        user_key(user_id),
         LoginItem.SK_PREFIX + login_id,
         created_at=_now(),
         client=client[:LONGEST_CLIENT] if client else None,

@@ -219,3 +219,9 @@ def password_changes(password: str) -> store.Changes:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat()
+
+
+def accepts_lane_bridges(user_id: str) -> bool:
+    """Return whether what lane bridges bring of a user's devices goes into the account; not when it is closing."""
+    user = store.find_user(user_id)
+    return user is not None and bool(user.accepts_lane_bridges) and user.state != CLOSING

@@ -5,7 +5,7 @@ import uuid
 from datetime import UTC, datetime
 
 from chalicelib.accounts import code_store, codes, letters, mail, store, throttling
-from chalicelib.accounts.items import UserItem
+from chalicelib.accounts.items import UserItem, user_key
 from chalicelib.accounts.names import UsernameTaken, check_email, check_username
 from chalicelib.accounts.passwords import check_password, hash_password
 from chalicelib.accounts.user_model import Registration, UserView
@@ -46,7 +46,7 @@ def register(registration: Registration, address: str = "") -> UserView:
 def _user_item(registration: Registration) -> UserItem:
     now = datetime.now(UTC).isoformat()
     return UserItem(
-        store.user_key(str(uuid.uuid4())),
+        user_key(str(uuid.uuid4())),
         UserItem.SK,
         username=registration.username,
         email=registration.email,

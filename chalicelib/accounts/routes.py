@@ -1,7 +1,6 @@
 """Users, logins and tokens over HTTP."""
 
-from chalicelib.accounts import logins, mail, profile, recovery, refreshing, registration
-from chalicelib.accounts import user_examples as examples
+from chalicelib.accounts import examples, logins, mail, profile, recovery, refreshing, registration
 from chalicelib.accounts.closing import AccountClosing
 from chalicelib.accounts.codes import CodeInvalid
 from chalicelib.accounts.items import UserItem

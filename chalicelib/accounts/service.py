@@ -1,6 +1,6 @@
 """Accounts: who holds a credential, and what that one may do."""
 
-from chalicelib.accounts import audit, login_store, logins, store
+from chalicelib.accounts import audit, credential_store, login_store, logins, store
 from chalicelib.accounts.closing import CLOSING
 from chalicelib.accounts.items import UserItem
 from chalicelib.accounts.tokens import BRIDGE_PREFIX, read_access_token, secret_sha256
@@ -48,7 +48,7 @@ def _user_of_open_login(user_id: str, login_id: str) -> UserItem:
 
 
 def _authenticate_bridge(credential: str, operation: Operation | None) -> Caller:
-    item = store.find_credential(secret_sha256(credential))
+    item = credential_store.find_credential(secret_sha256(credential))
     if item is None:
         raise NotAuthenticated("The bridge's credential is not valid.")
     if operation is not None and operation.scope is Scope.ADMIN:

@@ -5,17 +5,16 @@ from typing import TYPE_CHECKING, TypeAlias
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.accounts.closing import IS_OPEN, require_open
+from chalicelib.accounts.closing import IS_OPEN
 from chalicelib.accounts.decoys import read_nothing
 from chalicelib.accounts.items import (
     AuditItem,
-    BridgeItem,
     CodeItem,
-    CredentialItem,
     EmailItem,
     NamesByUsername,
     UserItem,
     UsernameItem,
+    user_key,
 )
 from chalicelib.accounts.names import fold_email
 from chalicelib.dynamodb import told_conditions, write_together
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
 
 Changes: TypeAlias = "list[Action]"
 """What a write changes of an item."""
-
-
-def user_key(user_id: str) -> str:
-    """Return the partition of everything that belongs to a user."""
-    return f"U#{user_id}"
 
 
 def username_item(folded: str, user_id: str) -> UsernameItem:
@@ -180,64 +174,3 @@ def _is_as_read(user: UserItem) -> "Condition":
         unchanged |= UserItem.version.does_not_exist()
     is_as_read: Condition = unchanged & IS_OPEN
     return is_as_read
-
-
-def add_bridge(bridge: BridgeItem, credential: CredentialItem) -> None:
-    """Write a bridge and its credential together.
-
-    Raises:
-        ConditionFailedError: The account is closing.
-    """
-
-    def actions(write: TransactWrite) -> None:
-        write.save(bridge)
-        write.save(credential, condition=CredentialItem.pk.does_not_exist())
-        require_open(write, credential.user_id)
-
-    write_together(actions)
-
-
-def find_credential(credential_sha256: str) -> CredentialItem | None:
-    """Return a bridge's credential by its hash."""
-    try:
-        return CredentialItem.get(f"B#{credential_sha256}", CredentialItem.SK, consistent_read=True)
-    except DoesNotExist:
-        return None
-
-
-def find_bridge(user_id: str, bridge_id: str) -> BridgeItem | None:
-    """Return a bridge of a user."""
-    try:
-        return BridgeItem.get(user_key(user_id), BridgeItem.SK_PREFIX + bridge_id, consistent_read=True)
-    except DoesNotExist:
-        return None
-
-
-def set_heartbeat(user_id: str, bridge_id: str, heartbeat: object, received_at: str) -> None:
-    """Write a bridge's last heartbeat onto it; written twice it is the same.
-
-    Raises:
-        ConditionFailedError: There is no such bridge any more, and this makes none.
-    """
-    bridge = BridgeItem(user_key(user_id), BridgeItem.SK_PREFIX + bridge_id)
-    latest: list[Action] = [
-        BridgeItem.heartbeat.set(heartbeat),
-        BridgeItem.heartbeat_received_at.set(received_at),
-    ]
-    with told_conditions():
-        bridge.update(actions=latest, condition=BridgeItem.pk.exists())
-
-
-def bridges_of(user_id: str, limit: int, after: str | None) -> tuple[list[BridgeItem], str | None]:
-    """Return a part of a user's bridges in the order of their ids, and the sort key where the next part begins."""
-    start = None if after is None else {"pk": {"S": user_key(user_id)}, "sk": {"S": after}}
-    found = BridgeItem.query(
-        user_key(user_id),
-        BridgeItem.sk.startswith(BridgeItem.SK_PREFIX),
-        consistent_read=True,
-        limit=limit,
-        last_evaluated_key=start,
-    )
-    items = list(found)
-    last = found.last_evaluated_key
-    return items, last["sk"]["S"] if last else None

@@ -1,9 +1,8 @@
 """Users and logins as the API shows them."""
 
 from datetime import UTC, datetime
-from typing import Literal, cast
+from typing import cast
 
-from chalicelib.accounts.admin_model import ManagedUser
 from chalicelib.accounts.items import LoginItem, UserItem
 from chalicelib.accounts.user_model import Handedness, LoginView, Role, UserView
 
@@ -23,23 +22,6 @@ def user_view(user: UserItem) -> UserView:
         accepts_lane_bridges=bool(user.accepts_lane_bridges),
         created_at=datetime.fromisoformat(user.created_at),
         updated_at=datetime.fromisoformat(user.updated_at or user.created_at),
-    )
-
-
-def managed_user(user: UserItem, pseudonym: str) -> ManagedUser:
-    """Return a user as an admin sees it."""
-    return ManagedUser(
-        id=_id_of(user),
-        username=user.username,
-        email=user.email,
-        email_verified_at=_moment(user.email_verified_at),
-        first_name=user.first_name,
-        last_name=user.last_name,
-        role=cast("Role", user.role),
-        state=cast('Literal["open", "closing"]', user.state),
-        locked_at=_moment(user.locked_at),
-        pseudonym=pseudonym,
-        created_at=datetime.fromisoformat(user.created_at),
     )
 
 

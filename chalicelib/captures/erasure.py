@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from chalicelib import partition
-from chalicelib.accounts import holders
 from chalicelib.captures import object_versions, rows
 from chalicelib.captures.inbox_store import device_partition, waiting_key
 from chalicelib.captures.items import BroughtItem, CaptureItem, TicketItem
 from chalicelib.captures.places import NOBODY, inbox_of, is_inbox
+from chalicelib.devices import holders
 from chalicelib.partition import CapturesRow, Row
 
 

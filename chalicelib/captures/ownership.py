@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from chalicelib.accounts import bridges, holders
 from chalicelib.accounts.closing import AccountClosing
 from chalicelib.call import Caller
 from chalicelib.captures import inbox_store, store
@@ -19,6 +18,7 @@ from chalicelib.captures.model import REJECTED, CaptureView
 from chalicelib.captures.places import inbox_of, owner_of
 from chalicelib.captures.rows import partition, place_of, serial_of
 from chalicelib.captures.start_times import start_time
+from chalicelib.devices import bridges, holders
 
 Kept = TypeVar("Kept")
 

@@ -12,6 +12,7 @@ from chalicelib.accounts import erasure as accounts
 from chalicelib.accounts import logins
 from chalicelib.call import Caller
 from chalicelib.captures import erasure as captures
+from chalicelib.devices import erasure as devices
 from chalicelib.privacy import bucket
 from chalicelib.privacy.model import ErasureView
 from chalicelib.settings import settings
@@ -63,7 +64,7 @@ def sweep_late(user_id: str) -> None:
 
 
 def _sweep(user_id: str) -> None:
-    accounts.sweep(user_id)
+    accounts.sweep(user_id, devices.LEADS)
     bucket.remove_all(user_id)
     captures.sweep(user_id)
 

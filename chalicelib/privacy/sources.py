@@ -10,6 +10,7 @@ from chalicelib.accounts import audit_trail
 from chalicelib.accounts import holdings as accounts
 from chalicelib.captures import holdings as captures
 from chalicelib.captures.places import inbox_of
+from chalicelib.devices import holdings as devices
 from chalicelib.metrics import holdings as metrics
 from chalicelib.partition import Kind
 from chalicelib.privacy.items import ExportItem
@@ -55,7 +56,7 @@ def _told(records: Records) -> Iterator[Piece]:
 
 
 def _accounts(user_id: str, after: str | None) -> Iterator[Piece]:
-    return _told(accounts.records(user_id, after, KINDS))
+    return _told(accounts.records(user_id, after, devices.KINDS + KINDS))
 
 
 def _captures(user_id: str, after: str | None) -> Iterator[Piece]:

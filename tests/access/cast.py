@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.accounts import grant_admin
+from chalicelib.administration import grant_admin
 from local_cloud.cloud import LocalCloud
 from tests.api import PASSWORD, Api, Bowler, upload_headers
 from tests.throws import Throw

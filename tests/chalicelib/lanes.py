@@ -4,13 +4,13 @@ import hashlib
 import uuid
 from datetime import datetime
 
-from chalicelib.accounts import bridges, device_store
-from chalicelib.accounts.items import UserItem
-from chalicelib.accounts.model import BridgeKind
-from chalicelib.accounts.store import user_key
+from chalicelib.accounts.items import UserItem, user_key
 from chalicelib.call import Caller
 from chalicelib.captures import service
 from chalicelib.captures.model import CaptureView, Provenance
+from chalicelib.devices import bridges
+from chalicelib.devices import store as device_store
+from chalicelib.devices.bridge_model import BridgeKind
 from tests.chalicelib.people import new_user_id
 from tests.throws import Throw
 

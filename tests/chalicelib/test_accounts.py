@@ -11,7 +11,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from chalicelib.accounts import login_store, names, store
-from chalicelib.accounts.items import LoginItem, RefreshItem, UserItem
+from chalicelib.accounts.items import LoginItem, RefreshItem, UserItem, user_key
 from chalicelib.accounts.passwords import hash_password, needs_rehash, verify_password
 from chalicelib.settings import settings
 from tests.api import PASSWORD, Api, Bowler
@@ -204,7 +204,7 @@ def test_an_ended_login_cannot_be_refreshed(api: Api, bowler: Bowler) -> None:
     """A login that has ended gives no tokens, though its refresh token was never used."""
     item = _token_item(bowler.refresh_token)
     login_store.end_login(item.user_id, item.login_id, "2026-01-01T00:00:00+00:00")
-    assert LoginItem.get(store.user_key(item.user_id), f"LOGIN#{item.login_id}").ended_at is not None
+    assert LoginItem.get(user_key(item.user_id), f"LOGIN#{item.login_id}").ended_at is not None
     assert api("POST", "/v1/tokens/refresh", json={"refresh_token": bowler.refresh_token}).status == 401
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.accounts import codes, erasure, login_store, logins, names, refreshing, service, store, tokens
-from chalicelib.accounts.items import LoginItem, UserItem
+from chalicelib.accounts.items import LoginItem, UserItem, user_key
 from chalicelib.accounts.model import PasswordGrant
 from chalicelib.dynamodb import ConditionFailedError
 from chalicelib.errors import NotAuthenticated
@@ -237,5 +237,5 @@ def test_a_login_that_opens_while_all_are_ended_is_ended_too(
 
 
 def _open_logins(user_id: str) -> set[str]:
-    found = LoginItem.query(store.user_key(user_id), LoginItem.sk.startswith("LOGIN#"), consistent_read=True)
+    found = LoginItem.query(user_key(user_id), LoginItem.sk.startswith("LOGIN#"), consistent_read=True)
     return {str(login.sk) for login in found if logins.is_open(login)}

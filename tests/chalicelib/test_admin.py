@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from chalicelib.accounts import audit_store, grant_admin, names, store
-from chalicelib.accounts.device_items import HolderItem
-from chalicelib.accounts.device_store import device_key
-from chalicelib.accounts.erasure import NOBODY
+from chalicelib.accounts import audit_store, names, store
 from chalicelib.accounts.items import AuditItem
+from chalicelib.administration import grant_admin
+from chalicelib.devices.items import NOBODY, HolderItem
+from chalicelib.devices.store import device_key
 from chalicelib.lists import encode_position
 from chalicelib.operation import OPERATIONS, Scope
 from local_cloud.cloud import LocalCloud
@@ -244,6 +244,14 @@ def test_a_day_of_the_audit_is_a_date(admin: Bowler, date: str) -> None:
     assert admin("GET", "/v1/admin/audit?date=1999-12-31").json == {"items": [], "next": None}
 
 
+def test_a_cursor_of_another_day_is_refused(admin: Bowler) -> None:
+    """A place in one day's audit is none in another's: a 400 says so, where DynamoDB would refuse it as our error."""
+    admin("GET", "/v1/admin/audit")
+    cursor = admin("GET", "/v1/admin/audit?limit=1").json["next"]
+    assert admin("GET", f"/v1/admin/audit?date=1999-12-31&cursor={cursor}").problem == "invalid-query"
+    assert admin("GET", f"/v1/admin/audit?cursor={cursor}").status == 200
+
+
 def test_no_function_changes_or_deletes_an_audit_record() -> None:
     """The policies that name the audit table allow adding and reading alone."""
     for path in (PROJECT / ".chalice").glob("policy-prod*.json"):
@@ -274,7 +282,7 @@ def _run(cloud: LocalCloud, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("module", ["local_cloud", "chalicelib.accounts.grant_admin"])
+@pytest.mark.parametrize("module", ["local_cloud", "chalicelib.administration.grant_admin"])
 def test_the_first_admin_is_made_from_outside(cloud: LocalCloud, new_bowler: Callable[[], Bowler], module: str) -> None:
     """Both commands make a registered user an admin and say so; a user that there is not is told, and exit 1."""
     first = new_bowler()

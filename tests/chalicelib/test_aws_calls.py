@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from chalicelib import queue, secrets
-from chalicelib.accounts import login_store, store
-from chalicelib.accounts.items import LoginItem, RefreshItem, UsernameItem
+from chalicelib.accounts import login_store
+from chalicelib.accounts.items import LoginItem, RefreshItem, UsernameItem, user_key
 from chalicelib.captures import bucket
 from chalicelib.captures.cursor import decode_cursor, encode_cursor
 from chalicelib.dynamodb import ConditionFailedError, write_together
@@ -150,7 +150,7 @@ def test_a_successor_is_replaced_only_where_it_was_read(cloud: LocalCloud) -> No
     assert cloud.aws_url
     user_id, login_id, tag = str(uuid.uuid4()), str(uuid.uuid4()), uuid.uuid4().hex
     login_store.add_login(
-        LoginItem(store.user_key(user_id), f"LOGIN#{login_id}", created_at="now", expires_at=2**32),
+        LoginItem(user_key(user_id), f"LOGIN#{login_id}", created_at="now", expires_at=2**32),
         _refresh_item(f"first-{tag}", user_id, login_id),
     )
     for name, successor in (("old", f"second-{tag}"), ("first", None)):

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from chalicelib.accounts import service
-from chalicelib.accounts.items import BridgeItem, CredentialItem
+from chalicelib.accounts.items import CredentialItem
 from chalicelib.accounts.tokens import secret_sha256
+from chalicelib.devices.items import BridgeItem
 from tests.api import Answer, Api, Bowler
 
 HEARTBEAT: dict[str, Any] = {

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from chalicelib.accounts import codes, logins, mail, names, recovery, store, throttling
-from chalicelib.accounts.items import CodeItem
+from chalicelib.accounts.items import CodeItem, user_key
 from chalicelib.accounts.user_model import ResetConfirmation
 from chalicelib.settings import settings
 from local_cloud.cloud import LocalCloud
@@ -115,7 +115,7 @@ def test_racing_guesses_are_counted_each(cloud: LocalCloud, bowler: Bowler) -> N
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: _confirm(bowler, _wrong(code)).status, range(20)))
     assert answers == [403] * 20
-    item = CodeItem.get(store.user_key(_user_id(bowler)), "CODE#email", consistent_read=True)
+    item = CodeItem.get(user_key(_user_id(bowler)), "CODE#email", consistent_read=True)
     assert int(item.tries_left) == 0
     assert _confirm(bowler, code).status == 403
 

@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from chalicelib.accounts import bridges, claim_times, devices, holders, pairings, service, throttling
+from chalicelib.accounts import service, throttling
 from chalicelib.accounts.closing import CLOSING, AccountClosing
-from chalicelib.accounts.device_items import ClaimItem, HolderItem
-from chalicelib.accounts.device_model import DeviceChange, NewDevice, PairingApproval
-from chalicelib.accounts.device_store import device_key
-from chalicelib.accounts.items import UserItem
-from chalicelib.accounts.store import user_key
+from chalicelib.accounts.items import UserItem, user_key
 from chalicelib.accounts.throttling import Try
+from chalicelib.devices import bridges, claim_times, claims, holders, pairings
+from chalicelib.devices.items import ClaimItem, HolderItem
+from chalicelib.devices.model import DeviceChange, NewDevice, PairingApproval
+from chalicelib.devices.store import device_key
 from chalicelib.errors import NotFound, Problem
 from local_cloud.cloud import LocalCloud
 from tests.api import Answer, Bowler
@@ -222,8 +222,8 @@ def test_racing_claims_have_one_winner(cloud: LocalCloud, serial: str, _round: i
 
     def claim(user_id: str) -> str:
         try:
-            return "won" if devices.claim(user_id, NewDevice(serial))[1] else "again"
-        except devices.DeviceTaken:
+            return "won" if claims.claim(user_id, NewDevice(serial))[1] else "again"
+        except claims.DeviceTaken:
             return "taken"
 
     with ThreadPoolExecutor(8) as pool:
@@ -237,12 +237,12 @@ def test_racing_changes_of_one_version_have_one_winner(cloud: LocalCloud, serial
     """Of four changes of one version one is made, and the others are told that it has changed."""
     assert cloud.aws_url
     user_id = new_user()
-    device, _ = devices.claim(user_id, NewDevice(serial))
+    device, _ = claims.claim(user_id, NewDevice(serial))
     versions = frozenset({int(device.version)})
 
     def change(name: str) -> bool:
         try:
-            devices.change(user_id, serial, DeviceChange(name=name), versions)
+            claims.change(user_id, serial, DeviceChange(name=name), versions)
         except Problem as problem:
             assert problem.name == "precondition-failed"  # noqa: PT017 - the exception of each thread is looked at
             return False
@@ -250,7 +250,7 @@ def test_racing_changes_of_one_version_have_one_winner(cloud: LocalCloud, serial
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(change, ["a", "b", "c", "d"])) == 1
-    assert devices.show(user_id, serial).version == device.version + 1
+    assert claims.show(user_id, serial).version == device.version + 1
 
 
 def test_an_admin_releases_whoever_has_it(cloud: LocalCloud, serial: str) -> None:
@@ -262,9 +262,9 @@ def test_an_admin_releases_whoever_has_it(cloud: LocalCloud, serial: str) -> Non
         had.append(holder.user_id)
 
     with pytest.raises(NotFound):
-        devices.release_for(serial, None, recorded)
-    devices.claim(user_id, NewDevice(serial))
-    assert [devices.release_for(serial, None, recorded) for _ in range(2)] == [True, False]
+        claims.release_for(serial, None, recorded)
+    claims.claim(user_id, NewDevice(serial))
+    assert [claims.release_for(serial, None, recorded) for _ in range(2)] == [True, False]
     assert had == [user_id]
     assert holders.holder_at(serial, datetime.now(UTC)) is None
 
@@ -276,7 +276,7 @@ def test_a_closing_account_makes_nothing_new(cloud: LocalCloud, serial: str) -> 
     UserItem(user_key(user_id), UserItem.SK).update(actions=[UserItem.state.set(CLOSING)])
     code = pairings.begin("0" * 64, "192.0.2.8").code
     makes: tuple[Callable[[], object], ...] = (
-        lambda: devices.claim(user_id, NewDevice(serial)),
+        lambda: claims.claim(user_id, NewDevice(serial)),
         lambda: bridges.add_bridge(user_id, "lane 7"),
         lambda: pairings.approve(user_id, PairingApproval(code)),
     )
@@ -327,8 +327,8 @@ class Claims(RuleBasedStateMachine):
         begins = None if days_ago is None else self.clock.time - timedelta(days=days_ago)
         last_end = self.model[-1][2] if self.model else None
         try:
-            item, is_new = devices.claim(self.users[user], NewDevice(self.serial, begins=begins))
-        except devices.DeviceTaken:
+            item, is_new = claims.claim(self.users[user], NewDevice(self.serial, begins=begins))
+        except claims.DeviceTaken:
             assert self.open is not None
             assert self.open[0] != user
         except claim_times.ClaimOverlaps:
@@ -354,7 +354,7 @@ class Claims(RuleBasedStateMachine):
         before = self.model[-2][2] if len(self.model) > 1 else None
         allowed = wanted == self.open[1] or self.clock.time - claim_times.LONGEST_AGO <= wanted < self.open[1]
         try:
-            devices.change(self.users[self.open[0]], self.serial, DeviceChange(begins=wanted), None)
+            claims.change(self.users[self.open[0]], self.serial, DeviceChange(begins=wanted), None)
         except Problem:
             assert not allowed or (before is not None and wanted < before)
         else:
@@ -367,12 +367,12 @@ class Claims(RuleBasedStateMachine):
     def release(self, user: int) -> None:
         """Release it, whether it is the user's or not."""
         try:
-            devices.release(self.users[user], self.serial, None)
+            claims.release(self.users[user], self.serial, None)
         except NotFound:
             assert not self.model or self.model[-1][0] != user
             return
         assert self.model[-1][0] == user
-        self.model[-1][2] = datetime.fromisoformat(str(devices.show(self.users[user], self.serial).until))
+        self.model[-1][2] = datetime.fromisoformat(str(claims.show(self.users[user], self.serial).until))
         self.asked.append(self.model[-1][2])
 
     @invariant()

@@ -17,7 +17,6 @@ from chalicelib import jobs, partition
 from chalicelib.accounts import audit, logins, store
 from chalicelib.accounts import erasure as accounts
 from chalicelib.accounts.closing import AccountClosing, OpennessItem
-from chalicelib.accounts.device_items import ClaimItem, HolderItem
 from chalicelib.accounts.items import EmailItem, LoginItem, RefreshItem, UserItem
 from chalicelib.accounts.model import PasswordGrant
 from chalicelib.call import Caller
@@ -25,6 +24,7 @@ from chalicelib.captures import bucket, inbox, inbox_store, places
 from chalicelib.captures import service as captures
 from chalicelib.captures import store as capture_store
 from chalicelib.captures.items import CaptureItem
+from chalicelib.devices.items import ClaimItem, HolderItem
 from chalicelib.metrics import service as metrics
 from chalicelib.partition import AccountsRow, CapturesRow
 from chalicelib.privacy import erasing, events

@@ -8,16 +8,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chalicelib import jobs, queue
-from chalicelib.accounts import bridges, devices, pairings
 from chalicelib.accounts import erasure as accounts
 from chalicelib.accounts.closing import AccountClosing
-from chalicelib.accounts.device_items import PairingItem
-from chalicelib.accounts.device_model import NewDevice, PairingApproval
 from chalicelib.accounts.tokens import secret_sha256
 from chalicelib.call import Caller
 from chalicelib.captures import arrival, bucket, inbox, inbox_store, places, service, store, uploads
 from chalicelib.captures import erasure as captures
 from chalicelib.captures.model import Provenance, UploadRequest, UploadTicket
+from chalicelib.devices import bridges, claims, pairings
+from chalicelib.devices.erasure import LEADS
+from chalicelib.devices.items import PairingItem
+from chalicelib.devices.model import NewDevice, PairingApproval
 from chalicelib.settings import settings
 from local_cloud.cloud import LocalCloud
 from tests.chalicelib import dump, lanes
@@ -39,7 +40,7 @@ def sent(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Sent:
 
 def _erase(user_id: str) -> None:
     accounts.close(user_id)
-    accounts.sweep(user_id)
+    accounts.sweep(user_id, LEADS)
     captures.sweep(user_id)
     accounts.finish(user_id)
 
@@ -54,7 +55,7 @@ def _ask(caller: Caller, data: bytes, serial: str) -> UploadTicket:
 def _holder_and_lane() -> tuple[str, str, str, Caller]:
     """Return a device, its holder, and the owner of a lane bridge with the bridge."""
     holder, owner, serial = lanes.new_user(), lanes.new_user(), lanes.new_serial()
-    devices.claim(holder, NewDevice(serial, begins=WEEK_AGO))
+    claims.claim(holder, NewDevice(serial, begins=WEEK_AGO))
     return serial, holder, owner, lanes.new_bridge(owner, "lane")
 
 
@@ -143,7 +144,7 @@ def test_a_delivery_that_was_cut_off_names_an_erased_bringer_no_more(monkeypatch
     owner, holder, serial = lanes.new_user(), lanes.new_user(), lanes.new_serial()
     data = lanes.capture_of(serial)
     lanes.bring(lanes.new_bridge(owner, "lane"), data)
-    devices.claim(holder, NewDevice(serial, begins=WEEK_AGO))
+    claims.claim(holder, NewDevice(serial, begins=WEEK_AGO))
     waiting = store.find(places.inbox_of(owner), sha256_of(data))
     assert waiting is not None
     close = inbox_store.close_waiting

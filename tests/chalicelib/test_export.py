@@ -20,14 +20,14 @@ import urllib3
 
 import chalicelib
 from chalicelib import jobs
-from chalicelib.accounts import devices
 from chalicelib.accounts.closing import AccountClosing
-from chalicelib.accounts.device_model import NewDevice
 from chalicelib.accounts.items import LoginItem
 from chalicelib.captures import bucket as raw_bucket
 from chalicelib.captures import inbox, inbox_store
 from chalicelib.captures import store as captures
 from chalicelib.captures.places import inbox_of
+from chalicelib.devices import claims
+from chalicelib.devices.model import NewDevice
 from chalicelib.errors import NotFound
 from chalicelib.partition import UnknownKindError, kind_of
 from chalicelib.privacy import exporting, store
@@ -184,7 +184,7 @@ def test_an_export_holds_no_bytes_of_what_waits_or_went_to_others(sent: list[tup
         lanes.bring(bridge, data)
     row = captures.find(inbox_of(owner), hashlib.sha256(delivered).hexdigest())
     assert row is not None
-    devices.claim(holder, NewDevice(serial, begins=datetime.now(UTC) - timedelta(days=7)))
+    claims.claim(holder, NewDevice(serial, begins=datetime.now(UTC) - timedelta(days=7)))
     inbox.deliver(serial, inbox_store.waiting_key(row))
     members = _written(owner, sent)
     assert [key["key"] for key in json.loads(members["inbox/captures/captures.json"])] == [

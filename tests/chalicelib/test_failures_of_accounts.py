@@ -9,7 +9,6 @@ import pytest
 from argon2 import PasswordHasher
 
 from chalicelib.accounts import (
-    administration,
     audit,
     codes,
     login_store,
@@ -23,11 +22,12 @@ from chalicelib.accounts import (
     service,
     store,
 )
-from chalicelib.accounts.grant_admin import grant_admin
 from chalicelib.accounts.items import UserItem
 from chalicelib.accounts.model import PasswordGrant, TokenView
 from chalicelib.accounts.tokens import secret_sha256
 from chalicelib.accounts.user_model import PasswordChange, ProfileChange, Registration, ResetConfirmation
+from chalicelib.administration import users
+from chalicelib.administration.grant_admin import grant_admin
 from chalicelib.call import Caller
 from chalicelib.errors import Problem
 from chalicelib.preconditions import PreconditionFailed
@@ -37,7 +37,7 @@ from tests.chalicelib.faults import FAULTS, Operation, try_every_call
 from tests.chalicelib.wire import Fault, Wire
 
 if TYPE_CHECKING:
-    from chalicelib.accounts.admin_model import AuditRecord
+    from chalicelib.accounts.audit_model import AuditRecord
 
 NEW_PASSWORD = "another horse battery"
 _cloud: list[LocalCloud] = []
@@ -282,7 +282,7 @@ def _assert_no_role_without_record(given: tuple[str, str, TokenView]) -> None:
 
 
 def _set_role(given: tuple[str, str, TokenView]) -> Any:
-    return administration.set_role(given[0], _user_id(given[1]), "researcher")
+    return users.set_role(given[0], _user_id(given[1]), "researcher")
 
 
 OPERATIONS = {
@@ -340,7 +340,7 @@ OPERATIONS = {
     "grant the first admin": Operation(
         _new_user, grant_admin, lambda name, _: None if _user(name).role == "admin" else pytest.fail("it is none")
     ),
-    "lock": Operation(_admin_and_user, lambda given: administration.lock(given[0], _user_id(given[1])), _check_locked),
+    "lock": Operation(_admin_and_user, lambda given: users.lock(given[0], _user_id(given[1])), _check_locked),
     "set a role": Operation(_admin_and_user, _set_role, _check_role, _assert_no_role_without_record),
 }
 

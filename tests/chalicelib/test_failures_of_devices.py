@@ -10,13 +10,10 @@ from typing import Any
 import pytest
 
 from chalicelib import queue
-from chalicelib.accounts import audit, bridges, device_administration, devices, holders, pairings, service, store
-from chalicelib.accounts.device_items import ClaimItem
-from chalicelib.accounts.device_model import DeviceChange, NewDevice, PairingApproval
-from chalicelib.accounts.device_store import device_key
-from chalicelib.accounts.items import BridgeItem, UserItem
-from chalicelib.accounts.model import BridgeKind
+from chalicelib.accounts import audit, service, store
+from chalicelib.accounts.items import UserItem, user_key
 from chalicelib.accounts.tokens import secret_sha256
+from chalicelib.administration import devices as device_administration
 from chalicelib.call import Caller
 from chalicelib.captures import bucket, inbox, inbox_store, uploads
 from chalicelib.captures import service as captures
@@ -24,6 +21,11 @@ from chalicelib.captures import store as capture_store
 from chalicelib.captures.items import CaptureItem
 from chalicelib.captures.model import Provenance, UploadRequest, UploadTicket
 from chalicelib.captures.places import inbox_of
+from chalicelib.devices import bridge_store, bridges, claims, holders, pairings
+from chalicelib.devices.bridge_model import BridgeKind
+from chalicelib.devices.items import BridgeItem, ClaimItem
+from chalicelib.devices.model import DeviceChange, NewDevice, PairingApproval
+from chalicelib.devices.store import device_key
 from chalicelib.errors import NotAuthenticated, NotFound
 from local_cloud.cloud import LocalCloud
 from tests.chalicelib.faults import FAULTS, Operation, try_every_call
@@ -70,13 +72,13 @@ class Scene:
 
 def _claimed() -> Scene:
     scene = Scene()
-    devices.claim(scene.holder, NewDevice(scene.serial, begins=WEEK_AGO))
+    claims.claim(scene.holder, NewDevice(scene.serial, begins=WEEK_AGO))
     return scene
 
 
 def _released() -> Scene:
     scene = _claimed()
-    devices.release(scene.holder, scene.serial, None)
+    claims.release(scene.holder, scene.serial, None)
     return scene
 
 
@@ -88,7 +90,7 @@ def _waiting(*, is_claimed: bool = True) -> Scene:
         # Without the message, so that only the test delivers.
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(queue, "_send", lambda _: None)
-            devices.claim(scene.holder, NewDevice(scene.serial, begins=WEEK_AGO))
+            claims.claim(scene.holder, NewDevice(scene.serial, begins=WEEK_AGO))
     return scene
 
 
@@ -115,18 +117,18 @@ def _claims(scene: Scene) -> list[ClaimItem]:
 def _check_held(scene: Scene, claimed: tuple[Any, bool]) -> None:
     assert holders.holder_at(scene.serial, datetime.now(UTC)) == scene.holder
     assert [claim.until for claim in _claims(scene)] == [None]
-    assert devices.view_of(claimed[0]) == devices.view_of(devices.show(scene.holder, scene.serial))
+    assert claims.view_of(claimed[0]) == claims.view_of(claims.show(scene.holder, scene.serial))
 
 
 def _at_most_one_holder(scene: Scene) -> None:
     """Holder, history and the user's own item say the same at any moment."""
-    claims = _claims(scene)
-    assert sum(claim.until is None for claim in claims) <= 1
+    history = _claims(scene)
+    assert sum(claim.until is None for claim in history) <= 1
     holder = holders.holder_at(scene.serial, datetime.now(UTC))
     with contextlib.suppress(NotFound):
-        device = devices.show(scene.holder, scene.serial)
+        device = claims.show(scene.holder, scene.serial)
         assert (device.until is None) == (holder == scene.holder)
-        assert device.until == next(claim.until for claim in claims[::-1] if claim.user_id == scene.holder)
+        assert device.until == next(claim.until for claim in history[::-1] if claim.user_id == scene.holder)
 
 
 def _check_released(scene: Scene, _: Any) -> None:
@@ -176,7 +178,7 @@ def _no_release_without_record(scene: Scene) -> None:
 
 
 def _check_changed(scene: Scene, changed: Any) -> None:
-    assert (changed.name, changed.version) == ("new", devices.show(scene.holder, scene.serial).version)
+    assert (changed.name, changed.version) == ("new", claims.show(scene.holder, scene.serial).version)
     assert holders.holder_at(scene.serial, WEEK_AGO - timedelta(days=1)) == scene.holder
 
 
@@ -186,7 +188,7 @@ def _remove(scene: Scene) -> None:
 
 
 def _check_removed(scene: Scene, _: Any) -> None:
-    assert store.find_bridge(scene.owner, str(scene.bridge.bridge_id)) is None
+    assert bridge_store.find_bridge(scene.owner, str(scene.bridge.bridge_id)) is None
     with pytest.raises(NotAuthenticated):
         bridges.identify(scene.bridge)
 
@@ -200,7 +202,7 @@ def _check_pairing(scene: Scene, begun: Any) -> None:
 
 def _check_paired(scene: Scene, approved: Any) -> None:
     assert service.authenticate(scene.secret) == Caller(user_id=scene.owner, bridge_id=approved[0].id)
-    made = BridgeItem.query(store.user_key(scene.owner), BridgeItem.sk.startswith(BridgeItem.SK_PREFIX))
+    made = BridgeItem.query(user_key(scene.owner), BridgeItem.sk.startswith(BridgeItem.SK_PREFIX))
     assert sorted(item.name for item in made) == ["lane 7", "lane 9"]
 
 
@@ -234,7 +236,7 @@ def _check_at(place: Callable[[Scene], str]) -> Callable[[Scene, Any], None]:
 def _check_waiting(scene: Scene, brought: Any) -> None:
     _check_at(lambda scene: inbox_of(scene.owner))(scene, brought)
     (key,) = inbox_store.waiting_of(scene.serial, BEGAN.isoformat()[:10], 10)
-    devices.claim(scene.holder, NewDevice(scene.serial, begins=WEEK_AGO))
+    claims.claim(scene.holder, NewDevice(scene.serial, begins=WEEK_AGO))
     inbox.deliver(scene.serial, key)
     assert captures.raw(scene.holder, scene.sha256) == scene.data
 
@@ -270,17 +272,17 @@ def _check_listed(scene: Scene, listed: Any) -> None:
 
 OPERATIONS: dict[str, Operation] = {
     "claim a device": Operation(
-        Scene, lambda scene: devices.claim(scene.holder, NewDevice(scene.serial)), _check_held, _at_most_one_holder
+        Scene, lambda scene: claims.claim(scene.holder, NewDevice(scene.serial)), _check_held, _at_most_one_holder
     ),
     "claim a released device": Operation(
         _released,
-        lambda scene: devices.claim(scene.owner, NewDevice(scene.serial)),
+        lambda scene: claims.claim(scene.owner, NewDevice(scene.serial)),
         lambda scene, _: _is_owners(scene),
         _at_most_one_holder,
     ),
     "change a device": Operation(
         _claimed,
-        lambda scene: devices.change(
+        lambda scene: claims.change(
             scene.holder, scene.serial, DeviceChange(name="new", begins=WEEK_AGO - timedelta(days=2)), None
         ),
         _check_changed,
@@ -288,7 +290,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "release a device": Operation(
         _claimed,
-        lambda scene: devices.release(scene.holder, scene.serial, None),
+        lambda scene: claims.release(scene.holder, scene.serial, None),
         _check_released,
         _at_most_one_holder,
     ),
@@ -305,12 +307,12 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "show a device": Operation(
         _claimed,
-        lambda scene: devices.show(scene.holder, scene.serial),
+        lambda scene: claims.show(scene.holder, scene.serial),
         lambda scene, shown: _is_shown(scene, shown.serial),
     ),
     "list devices": Operation(
         _claimed,
-        lambda scene: devices.overview(scene.holder, 10, None),
+        lambda scene: claims.overview(scene.holder, 10, None),
         lambda scene, listed: _is_shown(scene, listed.items[0].serial),
     ),
     "remove a bridge": Operation(Scene, _remove, _check_removed),

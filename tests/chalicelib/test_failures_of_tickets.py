@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from chalicelib.accounts import bridges
-from chalicelib.accounts.model import Heartbeat
 from chalicelib.call import Caller
 from chalicelib.captures import bucket, service, store
 from chalicelib.captures.model import CaptureView, UploadTicket
+from chalicelib.devices import bridges
+from chalicelib.devices.bridge_model import Heartbeat
 from chalicelib.metrics import service as metrics
 from chalicelib.metrics import store as metrics_store
 from local_cloud.cloud import LocalCloud

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from chalicelib import queue
-from chalicelib.accounts import bridges, devices
-from chalicelib.accounts.device_model import DeviceChange, NewDevice
-from chalicelib.accounts.items import UserItem
-from chalicelib.accounts.store import user_key
+from chalicelib.accounts.items import UserItem, user_key
 from chalicelib.captures import bucket, inbox, inbox_store, service, store
 from chalicelib.captures.items import BroughtItem, CaptureItem, WaitingItem
 from chalicelib.captures.places import inbox_of
+from chalicelib.devices import bridges, claims
+from chalicelib.devices.model import DeviceChange, NewDevice
 from chalicelib.metrics import service as metrics
 from chalicelib.settings import settings
 from local_cloud.cloud import LocalCloud
@@ -63,7 +62,7 @@ def test_a_capture_waits_until_its_device_is_claimed(
     bring(bridge, data)
     assert (sent, len(_waiting(serial))) == ([], 1)
     waited = store.find(inbox_of(owner), sha256_of(data))
-    devices.claim(holder, NewDevice(serial, begins=WEEK_AGO))
+    claims.claim(holder, NewDevice(serial, begins=WEEK_AGO))
     with caplog.at_level(logging.WARNING):
         assert _handle_all(sent) == 2
     assert caplog.records == []
@@ -94,7 +93,7 @@ def test_a_capture_that_may_not_come_stays(cloud: LocalCloud, sent: list[dict[st
     data = capture_of(serial)
     bring(bridge, data, EARLIER)
     begins = datetime.fromisoformat(EARLIER) + timedelta(seconds=1) if "later" in why else WEEK_AGO
-    devices.claim(holder, NewDevice(new_serial() if "nothing" in why else serial, begins=begins))
+    claims.claim(holder, NewDevice(new_serial() if "nothing" in why else serial, begins=begins))
     _handle_all(sent)
     inbox.deliver(serial, _waiting(serial)[0])
     assert store.find(holder, sha256_of(data)) is None
@@ -108,7 +107,7 @@ def test_the_owner_of_a_bridge_gets_what_waited_by_claiming(cloud: LocalCloud, s
     owner, serial = new_user(), new_serial()
     data = capture_of(serial)
     bring(new_bridge(owner, "personal"), data)
-    devices.claim(owner, NewDevice(serial, begins=WEEK_AGO))
+    claims.claim(owner, NewDevice(serial, begins=WEEK_AGO))
     _handle_all(sent)
     assert service.raw(owner, sha256_of(data)) == data
     assert inbox.overview(owner, 10, None).items == ()
@@ -120,10 +119,10 @@ def test_a_claim_let_begin_earlier_brings_what_waited(cloud: LocalCloud, sent: l
     owner, holder, serial = new_user(), new_user(), new_serial()
     data = capture_of(serial)
     bring(new_bridge(owner, "lane"), data)
-    devices.claim(holder, NewDevice(serial))
+    claims.claim(holder, NewDevice(serial))
     _handle_all(sent)
     assert store.find(holder, sha256_of(data)) is None
-    devices.change(holder, serial, DeviceChange(begins=WEEK_AGO), None)
+    claims.change(holder, serial, DeviceChange(begins=WEEK_AGO), None)
     _handle_all(sent)
     assert service.raw(holder, sha256_of(data)) == data
 
@@ -134,10 +133,10 @@ def test_a_claim_repeated_looks_again(cloud: LocalCloud, sent: list[dict[str, An
     owner, holder, serial = new_user(), new_user(accepts_lane_bridges=False), new_serial()
     data = capture_of(serial)
     bring(new_bridge(owner, "lane"), data)
-    devices.claim(holder, NewDevice(serial, begins=WEEK_AGO))
+    claims.claim(holder, NewDevice(serial, begins=WEEK_AGO))
     _handle_all(sent)
     UserItem(user_key(holder), UserItem.SK).update(actions=[UserItem.accepts_lane_bridges.set(True)])
-    devices.claim(holder, NewDevice(serial))
+    claims.claim(holder, NewDevice(serial))
     _handle_all(sent)
     assert service.raw(holder, sha256_of(data)) == data
 
@@ -150,7 +149,7 @@ def test_many_wait_and_all_come(cloud: LocalCloud, sent: list[dict[str, Any]], m
     bridge, captures = new_bridge(owner, "lane"), [capture_of(serial) for _ in range(11)]
     for hour, data in enumerate(captures):
         bring(bridge, data, f"2026-11-20T{hour:02}:00:00Z")
-    devices.claim(holder, NewDevice(serial, begins=WEEK_AGO))
+    claims.claim(holder, NewDevice(serial, begins=WEEK_AGO))
     assert sent == [{"claimed": {"serial": serial, "since": kept_form(WEEK_AGO.isoformat())}}]
     _handle_all(sent)
     assert sorted(_objects(holder)) == sorted(map(sha256_of, captures))
@@ -162,7 +161,7 @@ def test_a_claim_looks_at_its_own_time_alone(cloud: LocalCloud, sent: list[dict[
     assert cloud.aws_url
     owner, serial = new_user(), new_serial()
     bring(new_bridge(owner, "lane"), capture_of(serial), "2026-10-01T00:00:00Z")
-    devices.claim(new_user(), NewDevice(serial, begins=WEEK_AGO))
+    claims.claim(new_user(), NewDevice(serial, begins=WEEK_AGO))
     assert _handle_all(sent) == 1
 
 
@@ -175,7 +174,7 @@ def test_a_claim_made_while_a_capture_arrives_is_noticed(
     put_once = bucket.put_once
 
     def claim_meanwhile(*given: Any) -> None:
-        devices.claim(holder, NewDevice(serial, begins=WEEK_AGO))
+        claims.claim(holder, NewDevice(serial, begins=WEEK_AGO))
         _handle_all(sent)
         put_once(*given)
 
@@ -195,7 +194,7 @@ def test_two_lanes_may_bring_the_same(cloud: LocalCloud, sent: list[dict[str, An
     data = capture_of(serial)
     for owner in owners:
         assert bring(new_bridge(owner, "lane"), data)[1]
-    devices.claim(holder, NewDevice(serial, begins=WEEK_AGO))
+    claims.claim(holder, NewDevice(serial, begins=WEEK_AGO))
     _handle_all(sent)
     assert len(list(CaptureItem.query(store.partition(holder), CaptureItem.sk.startswith("C#")))) == 1
     assert [_objects(inbox_of(owner)) for owner in owners] == [[], []]
@@ -208,7 +207,7 @@ def test_messages_doubled_and_at_once_change_nothing(cloud: LocalCloud, sent: li
     data = capture_of(serial)
     bring(new_bridge(owner, "lane"), data)
     (key,) = _waiting(serial)
-    devices.claim(holder, NewDevice(serial, begins=WEEK_AGO))
+    claims.claim(holder, NewDevice(serial, begins=WEEK_AGO))
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: inbox.deliver(serial, key), range(8)))
     _handle_all(sent)
@@ -228,7 +227,7 @@ def test_bytes_that_are_gone_or_others_are_not_delivered(cloud: LocalCloud, sent
             client.delete_object(Bucket=settings().raw_bucket, Key=key)
             if change == "others":
                 client.put_object(Bucket=settings().raw_bucket, Key=key, Body=b"others")
-        devices.claim(holder, NewDevice(serial, begins=WEEK_AGO))
+        claims.claim(holder, NewDevice(serial, begins=WEEK_AGO))
         with pytest.raises(inbox.InboxObjectMissingError):
             _handle_all(sent)
         assert store.find(inbox_of(owner), sha256_of(data)) is not None
@@ -255,7 +254,7 @@ def test_a_removed_bridges_captures_are_delivered_still(cloud: LocalCloud, sent:
     bridge, data = new_bridge(owner, "lane"), capture_of(serial)
     bring(bridge, data)
     bridges.remove_bridge(owner, str(bridge.bridge_id))
-    devices.claim(holder, NewDevice(serial, begins=WEEK_AGO))
+    claims.claim(holder, NewDevice(serial, begins=WEEK_AGO))
     _handle_all(sent)
     assert service.raw(holder, sha256_of(data)) == data
 
@@ -327,7 +326,7 @@ def test_where_a_capture_went_is_on_record_for_each(cloud: LocalCloud) -> None:
     """Also what goes straight into an account has its record with the bridge's owner."""
     assert cloud.aws_url
     owner, serial = new_user(), new_serial()
-    devices.claim(owner, NewDevice(serial, begins=WEEK_AGO))
+    claims.claim(owner, NewDevice(serial, begins=WEEK_AGO))
     data = capture_of(serial)
     bridge = new_bridge(owner, "personal")
     bring(bridge, data)

@@ -10,15 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import jobs
-from chalicelib.accounts import bridges, claim_times, devices, erasure
+from chalicelib.accounts import erasure
 from chalicelib.accounts.closing import AccountClosing
-from chalicelib.accounts.device_model import NewDevice
-from chalicelib.accounts.model import BridgeKind
 from chalicelib.call import Caller
 from chalicelib.captures import inbox, ownership, rows, service, store, uploads
 from chalicelib.captures.model import Provenance, UploadRequest
 from chalicelib.captures.places import inbox_of, is_inbox, owner_of
 from chalicelib.captures.start_times import start_time
+from chalicelib.devices import bridges, claim_times, claims
+from chalicelib.devices.bridge_model import BridgeKind
+from chalicelib.devices.model import NewDevice
 from chalicelib.errors import NotAuthenticated, NotFound
 from local_cloud.cloud import LocalCloud
 from tests.api import Api, Bowler, upload_headers
@@ -35,7 +36,7 @@ def _at(days_ago: float) -> str:
 
 
 def _claim(user_id: str, serial: str, days_ago: float) -> None:
-    devices.claim(user_id, NewDevice(serial, begins=NOW - timedelta(days=days_ago)))
+    claims.claim(user_id, NewDevice(serial, begins=NOW - timedelta(days=days_ago)))
 
 
 def _places_of(data: bytes, *user_ids: str) -> list[str]:
@@ -67,7 +68,7 @@ def test_the_holder_is_the_one_at_its_start(cloud: LocalCloud, days_ago: float, 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(claim_times, "now", lambda: NOW - 5 * DAY)
         _claim(users[0], serial, 9)
-        devices.release(users[0], serial, None)
+        claims.release(users[0], serial, None)
     _claim(users[1], serial, 4)
     data = capture_of(serial)
     bring(new_bridge(owner, "lane"), data, _at(days_ago))
@@ -133,9 +134,9 @@ def test_the_same_bytes_again_are_known_wherever_they_went(cloud: LocalCloud) ->
     bridge = new_bridge(owner, "lane")
     sent = [capture_of(one) for one in (serial, own, other_serial)]
     assert [bring(bridge, data, _at(2))[1] for data in sent] == [True] * 3
-    devices.release(holder, serial, None)
-    devices.release(owner, own, None)
-    devices.claim(new_user(), NewDevice(own))
+    claims.release(holder, serial, None)
+    claims.release(owner, own, None)
+    claims.claim(new_user(), NewDevice(own))
     for data in sent:
         again, is_new = bring(new_bridge(owner, "lane"), data, None)
         assert (again.state, is_new) == ("verified", False)

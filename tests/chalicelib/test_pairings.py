@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from chalicelib.accounts import device_store, pairings, service, throttling
-from chalicelib.accounts.device_items import PairingItem
-from chalicelib.accounts.device_model import PairingApproval
+from chalicelib.accounts import service, throttling
 from chalicelib.accounts.tokens import secret_sha256
+from chalicelib.devices import bridge_store, pairings
+from chalicelib.devices.items import PairingItem
+from chalicelib.devices.model import PairingApproval
 from chalicelib.dynamodb import ConditionFailedError
 from local_cloud.cloud import LocalCloud
 from tests.api import Answer, Api, Bowler
@@ -209,7 +210,7 @@ def test_letters_that_another_bridge_shows_are_not_given_twice(
     first.expires_at = int(time.time()) + 5
     first.save()
     with pytest.raises(ConditionFailedError):
-        device_store.add_pairing(pairings._pairing("BCDFGHJK", "0" * 64), int(time.time()))
+        bridge_store.add_pairing(pairings._pairing("BCDFGHJK", "0" * 64), int(time.time()))
     monkeypatch.setattr(secrets, "choice", lambda alphabet: alphabet[len(alphabet) % 1])
     taken = pairings._pairing("B" * 8, "1" * 64)
     taken.save()

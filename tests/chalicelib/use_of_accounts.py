@@ -2,7 +2,7 @@
 
 import uuid
 
-from chalicelib.accounts.grant_admin import grant_admin
+from chalicelib.administration.grant_admin import grant_admin
 from local_cloud.cloud import LocalCloud
 from tests.api import PASSWORD, Api, Bowler
 from tests.mails import code_sent_to

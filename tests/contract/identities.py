@@ -7,7 +7,7 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
-from chalicelib.accounts import grant_admin
+from chalicelib.administration import grant_admin
 from tests.api import PASSWORD, Api, Bowler, upload_headers
 from tests.throws import Throw
 

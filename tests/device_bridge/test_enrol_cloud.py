@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.accounts import pairings
+from chalicelib.devices import pairings
 from device_bridge.cli import main as device_bridge
 from phone_client.cli import main as phone_client
 from tests.api import PASSWORD, Api, Bowler

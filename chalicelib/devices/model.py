@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from chalicelib.accounts.model import BridgeKind, BridgeName
+from chalicelib.devices.bridge_model import BridgeKind, BridgeName
 
 Serial = Annotated[
     str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,16}\Z", description="A device's serial, as FORMAT.md has it.")

@@ -2,18 +2,7 @@
 
 from datetime import UTC, datetime
 
-from chalicelib.accounts.admin_model import ManagedDevice
-from chalicelib.accounts.device_model import (
-    DeviceChange,
-    DeviceList,
-    DeviceView,
-    NewDevice,
-    NewPairing,
-    PairedBridge,
-    PairingApproval,
-    PairingView,
-)
-from chalicelib.accounts.model import (
+from chalicelib.devices.bridge_model import (
     BridgeIdentity,
     BridgeList,
     BridgeStatus,
@@ -23,6 +12,16 @@ from chalicelib.accounts.model import (
     NewBridge,
     ReceivedHeartbeat,
     SeenDevice,
+)
+from chalicelib.devices.model import (
+    DeviceChange,
+    DeviceList,
+    DeviceView,
+    NewDevice,
+    NewPairing,
+    PairedBridge,
+    PairingApproval,
+    PairingView,
 )
 
 _BRIDGE = "b7d0a4e6-7d1c-4a55-9c38-0e4f5a8d2b19"
@@ -58,4 +57,3 @@ CLAIM = NewDevice(serial="SD-000123", name="the blue one", ball_id="Phaze II 15 
 CHANGE = DeviceChange(name="the red one", ball_id=None)
 DEVICE = DeviceView("SD-000123", "the blue one", "Phaze II 15 lb", _MADE_AT, until=None)
 DEVICES = DeviceList(items=(DEVICE,), next=None)
-MANAGED = ManagedDevice("SD-000123", "8c2c1f0e-3f5d-4b6f-9a53-0c6c1f2b7d11", _MADE_AT, until=None)

@@ -1,17 +1,16 @@
 """Bridges and their enrolment over HTTP."""
 
-from chalicelib.accounts import bridge_examples as examples
-from chalicelib.accounts import bridges, pairings
 from chalicelib.accounts.closing import AccountClosing
-from chalicelib.accounts.device_model import BridgeId, NewPairing, PairedBridge, PairingApproval, PairingView
-from chalicelib.accounts.model import BridgeIdentity, BridgeList, BridgeView, Heartbeat, HeartbeatReply, NewBridge
 from chalicelib.accounts.service import authenticate
 from chalicelib.accounts.throttling import TooManyTries
 from chalicelib.call import Call, Reply
+from chalicelib.devices import bridges, examples, pairings
+from chalicelib.devices.bridge_model import BridgeIdentity, BridgeList, BridgeView, Heartbeat, HeartbeatReply, NewBridge
+from chalicelib.devices.model import BridgeId, NewPairing, PairedBridge, PairingApproval, PairingView
 from chalicelib.operation import ListQuery, Scope
 from chalicelib.web import Routes
 
-routes = Routes(__name__, authenticate, "accounts")
+routes = Routes(__name__, authenticate, "devices")
 
 
 @routes.post(

@@ -1,4 +1,4 @@
-"""`python -m chalicelib.accounts.grant_admin USERNAME`: make a user an admin, from outside the API.
+"""`python -m chalicelib.administration.grant_admin USERNAME`: make a user an admin, from outside the API.
 
 The first admin cannot be made by another. It needs credentials of the account that may write both tables, and STAGE;
 the audit tells of it under the user's own pseudonym.
@@ -35,7 +35,7 @@ def grant_admin(username: str) -> bool:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0 when it was done, 1 when not."""
     parser = argparse.ArgumentParser(
-        prog="python -m chalicelib.accounts.grant_admin",
+        prog="python -m chalicelib.administration.grant_admin",
         description=f"Make a user an admin, in the tables of the stage that STAGE names (now {settings().stage}).",
     )
     parser.add_argument("username", help="the user's username, in whatever capitals")

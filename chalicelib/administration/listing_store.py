@@ -1,7 +1,6 @@
 """The admins' list of users in DynamoDB: by username, from an index, without reading what is not asked for."""
 
-from chalicelib.accounts.items import NamesByUsername, UserItem, UsernameItem
-from chalicelib.accounts.store import user_key
+from chalicelib.accounts.items import NamesByUsername, UserItem, UsernameItem, user_key
 
 
 def list_names(prefix: str, limit: int, after: str | None) -> tuple[list[UsernameItem], str | None]:

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from chalicelib.accounts import audit, device_store, devices, store
-from chalicelib.accounts.admin_model import ManagedDevice
-from chalicelib.accounts.device_items import HolderItem
-from chalicelib.accounts.erasure import NOBODY
+from chalicelib.accounts import audit, store
 from chalicelib.accounts.items import AuditItem, UserItem
+from chalicelib.administration.model import ManagedDevice
+from chalicelib.devices import claims
+from chalicelib.devices import store as device_store
+from chalicelib.devices.items import NOBODY, HolderItem
 from chalicelib.errors import NotFound
 
 
@@ -18,7 +19,7 @@ def show(admin_id: str, serial: str) -> tuple[ManagedDevice, int]:
     """
     holder = device_store.find_holder(serial)
     if holder is None:
-        raise NotFound(devices.NEVER_CLAIMED)
+        raise NotFound(claims.NEVER_CLAIMED)
     audit.add(audit.record(_admin(admin_id), "get_claim", audit.DONE, store.find_user(holder.user_id), serial))
     return _shown(serial, holder), int(holder.version)
 
@@ -36,7 +37,7 @@ def release(admin_id: str, serial: str, versions: frozenset[int] | None) -> None
     def recorded(holder: HolderItem) -> AuditItem:
         return audit.record(admin, "end_claim", audit.DONE, store.find_user(holder.user_id), serial)
 
-    if not devices.release_for(serial, versions, recorded):
+    if not claims.release_for(serial, versions, recorded):
         # Nobody is the target: nobody had it, and whoever had it last was not touched.
         audit.add(audit.record(admin, "end_claim", audit.DONE, None, serial))
 

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from chalicelib.accounts.admin_model import AuditList, AuditRecord, ManagedUser, ManagedUserList, RoleChange
 from chalicelib.accounts.model import PasswordGrant, RefreshGrant, TokenView
 from chalicelib.accounts.user_model import (
     EmailConfirmation,
@@ -45,22 +44,3 @@ RESET = ResetRequest("alice@example.org")
 RESET_CONFIRMATION = ResetConfirmation("alice@example.org", _CODE, "battery horse correct")
 EMAIL_CONFIRMATION = EmailConfirmation(_CODE)
 LOGINS = LoginList((LoginView(_LOGIN, "RevMetrix/1.4 (Android 16)", _NOON, _NOON, _NOON, is_current=True),), None)
-MANAGED = ManagedUser(
-    id=_ID,
-    username="alice",
-    email="alice@example.org",
-    email_verified_at=_NOON,
-    first_name="Alice",
-    last_name="Lane",
-    role="bowler",
-    state="open",
-    locked_at=None,
-    pseudonym="f4f1b9de-0a40-4c86-8a52-9a5a3d3f6c10",
-    created_at=_NOON,
-)
-MANAGED_LIST = ManagedUserList((MANAGED,), None)
-ROLE = RoleChange("researcher")
-AUDIT = AuditList(
-    (AuditRecord(_NOON, "3d1c6c0a-93c5-4df6-9c0b-7a0a4bb1a2c5", "set_role", "done", MANAGED.pseudonym, "researcher"),),
-    None,
-)

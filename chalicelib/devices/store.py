@@ -1,20 +1,14 @@
-"""Devices, bridges' removal and pairings in DynamoDB: each function is one read, or one write wholly or not at all."""
+"""Claims on devices in DynamoDB: each function is one read, or one write that happens wholly or not at all."""
 
-import contextlib
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.accounts.closing import require_open
-from chalicelib.accounts.device_items import ClaimItem, DeviceItem, HolderItem, PairingItem
-from chalicelib.accounts.items import AuditItem, BridgeItem, CredentialItem
-from chalicelib.accounts.store import user_key
-from chalicelib.dynamodb import ConditionFailedError, told_conditions, write_together
-
-if TYPE_CHECKING:
-    from pynamodb.expressions.update import Action
+from chalicelib.accounts.items import AuditItem, user_key
+from chalicelib.devices.items import ClaimItem, DeviceItem, HolderItem
+from chalicelib.dynamodb import write_together
 
 _CLAIMS_A_READ = 25
 
@@ -126,65 +120,3 @@ def devices_of(user_id: str, limit: int, after: str | None) -> tuple[list[Device
     items = list(found)
     last = found.last_evaluated_key
     return items, last["sk"]["S"] if last else None
-
-
-def remove_bridge(bridge: BridgeItem) -> None:
-    """Remove a bridge and its credential together, and before them what its pairing says of its user.
-
-    Raises:
-        ConditionFailedError: It is gone already.
-    """
-    if bridge.pairing_sha256 is not None:
-        _remove_pairing(str(bridge.pairing_sha256), str(bridge.bridge_id))
-    credential = CredentialItem(f"B#{bridge.credential_sha256}", CredentialItem.SK)
-
-    def actions(write: TransactWrite) -> None:
-        write.delete(bridge, condition=BridgeItem.pk.exists())
-        write.delete(credential)
-
-    write_together(actions)
-
-
-def _remove_pairing(code_sha256: str, bridge_id: str) -> None:
-    # The letters may be those of another bridge by now.
-    with contextlib.suppress(ConditionFailedError), told_conditions():
-        PairingItem(f"P#{code_sha256}", PairingItem.SK).delete(condition=PairingItem.bridge_id == bridge_id)
-
-
-def add_pairing(pairing: PairingItem, now_s: int) -> None:
-    """Write a pairing, in the place of none or of an expired one.
-
-    Raises:
-        ConditionFailedError: Another bridge shows this code now.
-    """
-    is_free = PairingItem.pk.does_not_exist() | (PairingItem.expires_at <= now_s)
-    write_together(lambda write: write.save(pairing, condition=is_free))
-
-
-def find_pairing(code_sha256: str) -> PairingItem | None:
-    """Return a pairing by its code's hash, expired or not."""
-    try:
-        return PairingItem.get(f"P#{code_sha256}", PairingItem.SK, consistent_read=True)
-    except DoesNotExist:
-        return None
-
-
-def approve_pairing(pairing: PairingItem, bridge: BridgeItem, credential: CredentialItem) -> None:
-    """Make the bridge of a pairing, whose secret is its credential from now on.
-
-    Raises:
-        ConditionFailedError: The pairing was approved, or its secret is a bridge's credential already.
-    """
-    approved: list[Action] = [
-        PairingItem.user_id.set(credential.user_id),
-        PairingItem.bridge_id.set(credential.bridge_id),
-    ]
-    is_open = PairingItem.user_id.does_not_exist() & (PairingItem.secret_sha256 == pairing.secret_sha256)
-
-    def actions(write: TransactWrite) -> None:
-        write.update(pairing, actions=approved, condition=is_open)
-        write.save(bridge, condition=BridgeItem.pk.does_not_exist())
-        write.save(credential, condition=CredentialItem.pk.does_not_exist())
-        require_open(write, credential.user_id)
-
-    write_together(actions)

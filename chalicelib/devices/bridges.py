@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from chalicelib.accounts import device_store, store
-from chalicelib.accounts.closing import CLOSING, AccountClosing
-from chalicelib.accounts.items import BridgeItem, CredentialItem
-from chalicelib.accounts.model import (
+from chalicelib.accounts.closing import check_open
+from chalicelib.accounts.items import CredentialItem, user_key
+from chalicelib.accounts.tokens import BRIDGE_PREFIX, new_secret, secret_sha256
+from chalicelib.call import Caller
+from chalicelib.devices import bridge_store
+from chalicelib.devices.bridge_model import (
     BridgeIdentity,
     BridgeKind,
     BridgeList,
@@ -19,8 +21,7 @@ from chalicelib.accounts.model import (
     HeartbeatReply,
     ReceivedHeartbeat,
 )
-from chalicelib.accounts.tokens import BRIDGE_PREFIX, new_secret, secret_sha256
-from chalicelib.call import Caller
+from chalicelib.devices.items import BridgeItem
 from chalicelib.dynamodb import ConditionFailedError
 from chalicelib.errors import NotAuthenticated, NotFound, NotPermitted
 from chalicelib.lists import decode_position, encode_position
@@ -30,6 +31,7 @@ SILENT_AFTER = timedelta(minutes=15)
 """Three heartbeats in a row did not come."""
 PERSONAL: BridgeKind = "personal"
 LANE: BridgeKind = "lane"
+NOTHING_MADE = "Nothing was made: this account is being deleted."
 _GONE = "The bridge's credential is not valid any more: the bridge was removed."
 _SORT_KEY = re.compile(r"BRIDGE#[0-9a-f-]{36}")
 
@@ -43,22 +45,11 @@ def add_bridge(user_id: str, name: str, kind: BridgeKind = PERSONAL) -> BridgeVi
     credential = new_secret(BRIDGE_PREFIX)
     bridge, credential_item = bridge_items(user_id, name, kind, secret_sha256(credential))
     try:
-        store.add_bridge(bridge, credential_item)
+        bridge_store.add_bridge(bridge, credential_item)
     except ConditionFailedError:
-        refuse_closing(user_id)
+        check_open(user_id, NOTHING_MADE)
         raise
     return BridgeView(bridge.bridge_id, name, datetime.fromisoformat(bridge.created_at), credential, kind)
-
-
-def refuse_closing(user_id: str) -> None:
-    """Tell whoever's write was refused that it was for the account's closing, if it was.
-
-    Raises:
-        AccountClosing: The account is being deleted, or was.
-    """
-    user = store.find_user(user_id)
-    if user is None or user.state == CLOSING:
-        raise AccountClosing("Nothing was made: this account is being deleted.")
 
 
 def bridge_items(user_id: str, name: str, kind: BridgeKind, hashed: str) -> tuple[BridgeItem, CredentialItem]:
@@ -72,7 +63,7 @@ def bridge_items(user_id: str, name: str, kind: BridgeKind, hashed: str) -> tupl
     """
     bridge_id = str(uuid.uuid4())
     bridge = BridgeItem(
-        store.user_key(user_id),
+        user_key(user_id),
         BridgeItem.SK_PREFIX + bridge_id,
         bridge_id=bridge_id,
         name=name,
@@ -89,10 +80,10 @@ def remove_bridge(user_id: str, bridge_id: str) -> None:
     Raises:
         NotFound: The user has no such bridge.
     """
-    bridge = store.find_bridge(user_id, bridge_id)
+    bridge = bridge_store.find_bridge(user_id, bridge_id)
     try:
         if bridge is not None:
-            device_store.remove_bridge(bridge)
+            bridge_store.remove_bridge(bridge)
             return
     except ConditionFailedError:
         pass
@@ -110,7 +101,7 @@ def find_kind(caller: Caller) -> BridgeKind:
     Raises:
         NotAuthenticated: It was removed.
     """
-    bridge = store.find_bridge(caller.user_id, _bridge_id(caller))
+    bridge = bridge_store.find_bridge(caller.user_id, _bridge_id(caller))
     if bridge is None:
         raise NotAuthenticated(_GONE)
     return kind_of(bridge)
@@ -122,7 +113,7 @@ def identify(caller: Caller) -> BridgeIdentity:
     Raises:
         NotAuthenticated: It was removed.
     """
-    bridge = store.find_bridge(caller.user_id, _bridge_id(caller))
+    bridge = bridge_store.find_bridge(caller.user_id, _bridge_id(caller))
     if bridge is None:
         raise NotAuthenticated(_GONE)
     return BridgeIdentity(bridge.bridge_id, bridge.name, datetime.now(UTC), kind_of(bridge))
@@ -136,7 +127,7 @@ def note_heartbeat(caller: Caller, heartbeat: Heartbeat) -> HeartbeatReply:
     """
     now = datetime.now(UTC)
     try:
-        store.set_heartbeat(caller.user_id, _bridge_id(caller), msgspec.to_builtins(heartbeat), now.isoformat())
+        bridge_store.set_heartbeat(caller.user_id, _bridge_id(caller), msgspec.to_builtins(heartbeat), now.isoformat())
     except ConditionFailedError as error:
         raise NotAuthenticated(_GONE) from error
     return HeartbeatReply(now, HEARTBEAT_PERIOD_S)
@@ -150,7 +141,7 @@ def _bridge_id(caller: Caller) -> str:
 
 def overview(user_id: str, limit: int, after: str | None) -> BridgeList:
     """Return a part of a user's bridges, and where the next part begins."""
-    items, last = store.bridges_of(user_id, limit, after)
+    items, last = bridge_store.bridges_of(user_id, limit, after)
     now = datetime.now(UTC)
     return BridgeList(tuple(_status(item, now) for item in items), encode_position(None if last is None else (last,)))
 

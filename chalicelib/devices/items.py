@@ -1,11 +1,14 @@
-"""What accounts keeps of devices and pairings (docs/decisions/0019-devices-and-ownership.md)."""
+"""What is kept of devices, bridges and pairings (docs/decisions/0019-devices-and-ownership.md)."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.dynamodb import AccountsTable
 from chalicelib.versions import VersionedItem
+
+NOBODY = "nobody"
+"""Stands where an erased user stood in the history of a device; no user has this id."""
 
 
 class HolderItem(VersionedItem):
@@ -49,6 +52,24 @@ class DeviceItem(VersionedItem):
     from_ = UnicodeAttribute(attr_name="from")
     until = UnicodeAttribute(null=True)
     version = NumberAttribute()
+
+    class Meta(AccountsTable):
+        """Where it stands."""
+
+
+class BridgeItem(VersionedItem):
+    """A bridge of a user: `U#<user>`, `BRIDGE#<bridge>`. Its last heartbeat is kept with it, as it was sent."""
+
+    SK_PREFIX: ClassVar[str] = "BRIDGE#"
+    bridge_id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    kind = UnicodeAttribute(null=True)
+    """`personal` or `lane`; null for one of the time before there were two: it is personal."""
+    created_at = UnicodeAttribute()
+    credential_sha256 = UnicodeAttribute()
+    pairing_sha256 = UnicodeAttribute(null=True)
+    heartbeat: Any = JSONAttribute(null=True)
+    heartbeat_received_at = UnicodeAttribute(null=True)
 
     class Meta(AccountsTable):
         """Where it stands."""

@@ -12,10 +12,12 @@ from datetime import datetime
 from msgspec import UNSET
 
 from chalicelib import queue
-from chalicelib.accounts import bridges, claim_times, device_store, store, throttling
-from chalicelib.accounts.device_items import DeviceItem, HolderItem
-from chalicelib.accounts.device_model import DeviceChange, DeviceList, DeviceView, NewDevice
-from chalicelib.accounts.items import AuditItem
+from chalicelib.accounts import throttling
+from chalicelib.accounts.closing import check_open
+from chalicelib.accounts.items import AuditItem, user_key
+from chalicelib.devices import bridges, claim_times, store
+from chalicelib.devices.items import DeviceItem, HolderItem
+from chalicelib.devices.model import DeviceChange, DeviceList, DeviceView, NewDevice
 from chalicelib.dynamodb import ConditionFailedError
 from chalicelib.errors import InvalidRequest, NotFound, Problem
 from chalicelib.lists import decode_position, encode_position
@@ -91,7 +93,7 @@ def claim(user_id: str, wanted: NewDevice) -> tuple[DeviceItem, bool]:
 
 def _first_state(user_id: str, wanted: NewDevice, begins: str, last: HolderItem | None) -> State:
     holder = HolderItem(
-        device_store.device_key(wanted.serial),
+        store.device_key(wanted.serial),
         HolderItem.SK,
         number=int(last.number) + 1 if last else 1,
         user_id=user_id,
@@ -99,8 +101,8 @@ def _first_state(user_id: str, wanted: NewDevice, begins: str, last: HolderItem 
         not_before=last.until if last else None,
     )
     device = DeviceItem(
-        store.user_key(user_id),
-        device_store.device_sort_key(wanted.serial, holder.number),
+        user_key(user_id),
+        store.device_sort_key(wanted.serial, holder.number),
         serial=wanted.serial,
         name=wanted.name or wanted.serial,
         ball_id=wanted.ball_id,
@@ -153,7 +155,7 @@ def _ended(state: State, versions: frozenset[int] | None) -> State:
     if holder.until is not None:
         raise _AsItIs
     require_version(int(holder.version), versions)
-    holder.until = device.until = max(device_store.kept_form(claim_times.now()), holder.from_)
+    holder.until = device.until = max(store.kept_form(claim_times.now()), holder.from_)
     return state
 
 
@@ -192,7 +194,7 @@ def release_for(serial: str, versions: frozenset[int] | None, recorded: Recorded
 def _own(user_id: str, serial: str, last: HolderItem | None) -> State:
     device = None
     if last is not None and last.user_id == user_id:
-        device = device_store.find_device(user_id, serial, last.number)
+        device = store.find_device(user_id, serial, last.number)
     if last is None or device is None:
         raise NotFound(_NONE)
     return last, device
@@ -203,14 +205,14 @@ def _change(
 ) -> DeviceItem:
     """Write what `wanted` makes of the device's last claim, from the one that is there when it is written."""
     for _ in range(_RACING):
-        last = device_store.find_holder(serial)
+        last = store.find_holder(serial)
         found = None if last is None else int(last.version)
         holder, device = wanted(last)
         holder.version = device.version = (found or 0) + 1
         try:
-            device_store.write_claim(holder, device, instead_of=found, record=recorded(holder))
+            store.write_claim(holder, device, instead_of=found, record=recorded(holder))
         except ConditionFailedError:
-            bridges.refuse_closing(str(holder.user_id))
+            check_open(str(holder.user_id), bridges.NOTHING_MADE)
             continue
         return device
     raise DeviceBusy("Nothing was changed. Try again.")
@@ -222,7 +224,7 @@ def show(user_id: str, serial: str) -> DeviceItem:
     Raises:
         NotFound: The user never had it.
     """
-    device = device_store.newest_device(user_id, serial)
+    device = store.newest_device(user_id, serial)
     if device is None:
         raise NotFound(_NONE)
     return device
@@ -235,7 +237,7 @@ def overview(user_id: str, limit: int, cursor: str | None) -> DeviceList:
         InvalidQuery: The cursor is none of this list's.
     """
     after = None if cursor is None else decode_position(cursor, (_SORT_KEY,))[0]
-    items, last = device_store.devices_of(user_id, limit, after)
+    items, last = store.devices_of(user_id, limit, after)
     return DeviceList(tuple(map(view_of, items)), encode_position(None if last is None else (last,)))
 
 

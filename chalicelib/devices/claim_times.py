@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.accounts import device_store
+from chalicelib.devices import store
 from chalicelib.errors import FieldError, InvalidRequest, Problem
 
 LONGEST_AGO = timedelta(days=90)
@@ -39,14 +39,14 @@ def beginning(wanted: datetime | None, free_since: str | None) -> str:
         raise _misfit("A claim cannot begin in the future.")
     if wanted is None or wanted >= present:
         # Two servers' clocks may differ: a claim of now is never refused for the release of a moment ago.
-        return max(device_store.kept_form(present), free_since or "")
+        return max(store.kept_form(present), free_since or "")
     return _past_beginning(wanted, free_since)
 
 
 def _past_beginning(wanted: datetime, free_since: str | None) -> str:
     if wanted < now() - LONGEST_AGO:
         raise _misfit(f"A claim begins at most {LONGEST_AGO.days} days ago.")
-    begins = device_store.kept_form(wanted)
+    begins = store.kept_form(wanted)
     if free_since is not None and begins < free_since:
         raise ClaimOverlaps("Leave `from` out to claim it from now on, or name a later time.")
     return begins
@@ -68,8 +68,8 @@ def earlier(current: str, wanted: datetime, not_before: str | None) -> str:
         InvalidRequest: It is later, or too long ago.
         ClaimOverlaps: The device was claimed then.
     """
-    if device_store.kept_form(wanted) == current:
+    if store.kept_form(wanted) == current:
         return current
-    if device_store.kept_form(wanted) > current:
+    if store.kept_form(wanted) > current:
         raise _misfit("A claim can begin earlier, not later: what came since then is in your account.")
     return _past_beginning(wanted, not_before)

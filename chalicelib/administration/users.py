@@ -3,12 +3,14 @@
 import re
 from datetime import UTC, datetime
 
-from chalicelib.accounts import audit, listing_store, logins, store
-from chalicelib.accounts.admin_model import AuditList, ManagedUser, ManagedUserList
+from chalicelib.accounts import audit, logins, store
+from chalicelib.accounts.audit_model import AuditList
 from chalicelib.accounts.items import UserItem
 from chalicelib.accounts.names import fold_username
 from chalicelib.accounts.user_model import Role
-from chalicelib.accounts.views import managed_user
+from chalicelib.administration import listing_store
+from chalicelib.administration.model import ManagedUser, ManagedUserList
+from chalicelib.administration.views import managed_user
 from chalicelib.dynamodb import ConditionFailedError
 from chalicelib.errors import InvalidQuery, NotFound, Problem
 from chalicelib.lists import decode_position, encode_position

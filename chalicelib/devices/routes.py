@@ -1,19 +1,18 @@
 """Devices over HTTP."""
 
-from chalicelib.accounts import bridge_examples as examples
-from chalicelib.accounts import devices
-from chalicelib.accounts.claim_times import ClaimOverlaps
 from chalicelib.accounts.closing import AccountClosing
-from chalicelib.accounts.device_items import DeviceItem
-from chalicelib.accounts.device_model import DeviceChange, DeviceList, DeviceView, NewDevice, Serial
 from chalicelib.accounts.service import authenticate
 from chalicelib.accounts.throttling import TooManyTries
 from chalicelib.call import Call, Reply
+from chalicelib.devices import claims, examples
+from chalicelib.devices.claim_times import ClaimOverlaps
+from chalicelib.devices.items import DeviceItem
+from chalicelib.devices.model import DeviceChange, DeviceList, DeviceView, NewDevice, Serial
 from chalicelib.operation import ListQuery, Scope
 from chalicelib.preconditions import entity_tag
 from chalicelib.web import Routes
 
-routes = Routes(__name__, authenticate, "accounts")
+routes = Routes(__name__, authenticate, "devices")
 _ONE = {"serial": Serial}
 
 
@@ -24,7 +23,7 @@ _ONE = {"serial": Serial}
     response=DeviceView,
     status=201,
     also={200: DeviceView},
-    problems=(devices.DeviceTaken, ClaimOverlaps, devices.DeviceBusy, TooManyTries, AccountClosing),
+    problems=(claims.DeviceTaken, ClaimOverlaps, claims.DeviceBusy, TooManyTries, AccountClosing),
     etag=True,
     answer_headers={"Location": "The device's path."},
     example=examples.CLAIM,
@@ -35,7 +34,7 @@ def claim_device(call: Call[NewDevice]) -> Reply:
 
     Captures of it that wait in the inbox of a bridge, and were made since `from`, come into the account within seconds.
     """
-    device, is_new = devices.claim(call.caller.user_id, call.body)
+    device, is_new = claims.claim(call.caller.user_id, call.body)
     reply = _reply(device)
     return Reply(reply.value, 201 if is_new else 200, {**reply.headers, "Location": f"devices/{device.serial}"})
 
@@ -43,7 +42,7 @@ def claim_device(call: Call[NewDevice]) -> Reply:
 @routes.get("/v1/devices", scope=Scope.USER, response=DeviceList, query=ListQuery, answer_example=examples.DEVICES)
 def list_devices(call: Call[None]) -> DeviceList:
     """List one's claims on devices, those of today and those that have ended."""
-    return devices.overview(call.caller.user_id, call.query.limit, call.query.cursor)
+    return claims.overview(call.caller.user_id, call.query.limit, call.query.cursor)
 
 
 @routes.get(
@@ -56,7 +55,7 @@ def list_devices(call: Call[None]) -> DeviceList:
 )
 def get_device(call: Call[None], serial: str) -> Reply:
     """Show one's newest claim on a device, also one that has ended."""
-    return _reply(devices.show(call.caller.user_id, serial))
+    return _reply(claims.show(call.caller.user_id, serial))
 
 
 @routes.patch(
@@ -65,7 +64,7 @@ def get_device(call: Call[None], serial: str) -> Reply:
     request=DeviceChange,
     response=DeviceView,
     parameters=_ONE,
-    problems=(ClaimOverlaps, devices.DeviceBusy, AccountClosing),
+    problems=(ClaimOverlaps, claims.DeviceBusy, AccountClosing),
     if_match=True,
     etag=True,
     example=examples.CHANGE,
@@ -77,15 +76,15 @@ def change_device(call: Call[DeviceChange], serial: str) -> Reply:
     It may begin earlier only over a time in which nobody had the device; what waits of that time then comes into the
     account.
     """
-    return _reply(devices.change(call.caller.user_id, serial, call.body, call.if_match))
+    return _reply(claims.change(call.caller.user_id, serial, call.body, call.if_match))
 
 
-@routes.delete("/v1/devices/{serial}", scope=Scope.USER, parameters=_ONE, problems=(devices.DeviceBusy,), if_match=True)
+@routes.delete("/v1/devices/{serial}", scope=Scope.USER, parameters=_ONE, problems=(claims.DeviceBusy,), if_match=True)
 def release_device(call: Call[None], serial: str) -> Reply:
     """Release a device: it is free from now on, and what came until now stays in the account."""
-    devices.release(call.caller.user_id, serial, call.if_match)
+    claims.release(call.caller.user_id, serial, call.if_match)
     return Reply(None)
 
 
 def _reply(device: DeviceItem) -> Reply:
-    return Reply(devices.view_of(device), headers={"ETag": entity_tag(int(device.version))})
+    return Reply(claims.view_of(device), headers={"ETag": entity_tag(int(device.version))})

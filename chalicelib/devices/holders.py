@@ -2,19 +2,18 @@
 
 from datetime import datetime
 
-from chalicelib.accounts import device_store, store
-from chalicelib.accounts.bridges import LANE
-
-_OPEN = "open"
+from chalicelib.accounts.profile import accepts_lane_bridges
+from chalicelib.devices import store
+from chalicelib.devices.bridges import LANE
 
 
 def holder_at(serial: str, moment: datetime) -> str | None:
     """Return the user who had a device at a moment, None when nobody had."""
-    at = device_store.kept_form(moment)
-    holder = device_store.find_holder(serial)
+    at = store.kept_form(moment)
+    holder = store.find_holder(serial)
     if holder is None:
         return None
-    found = holder if holder.from_ <= at else device_store.claim_at(serial, at)
+    found = holder if holder.from_ <= at else store.claim_at(serial, at)
     return None if found is None or _has_ended(found.until, at) else str(found.user_id)
 
 
@@ -34,9 +33,4 @@ def recipient(serial: str, moment: datetime, owner_id: str, kind: str) -> str | 
     holder_id = holder_at(serial, moment)
     if holder_id is None or holder_id == owner_id:
         return holder_id
-    return holder_id if kind == LANE and _accepts_lane_bridges(holder_id) else None
-
-
-def _accepts_lane_bridges(user_id: str) -> bool:
-    user = store.find_user(user_id)
-    return user is not None and bool(user.accepts_lane_bridges) and user.state == _OPEN
+    return holder_id if kind == LANE and accepts_lane_bridges(holder_id) else None

@@ -10,12 +10,13 @@ import secrets
 import time
 from datetime import UTC, datetime
 
-from chalicelib.accounts import bridges, device_store, store, throttling
-from chalicelib.accounts.bridges import bridge_items, kind_of
-from chalicelib.accounts.device_items import PairingItem
-from chalicelib.accounts.device_model import PairedBridge, PairingApproval, PairingView
-from chalicelib.accounts.items import BridgeItem
+from chalicelib.accounts import credential_store, throttling
+from chalicelib.accounts.closing import check_open
 from chalicelib.accounts.tokens import secret_sha256 as sha256_of
+from chalicelib.devices import bridge_store, bridges
+from chalicelib.devices.bridges import bridge_items, kind_of
+from chalicelib.devices.items import BridgeItem, PairingItem
+from chalicelib.devices.model import PairedBridge, PairingApproval, PairingView
 from chalicelib.dynamodb import ConditionFailedError
 from chalicelib.errors import Problem
 
@@ -65,7 +66,7 @@ def begin(secret_sha256: str, address: str) -> PairingView:
         letters = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LETTERS))
         # Taken letters are rare: once in some thousand million times, with a dozen bridges waiting.
         with contextlib.suppress(ConditionFailedError):
-            device_store.add_pairing(_pairing(letters, secret_sha256), int(time.time()))
+            bridge_store.add_pairing(_pairing(letters, secret_sha256), int(time.time()))
             return PairingView(f"{letters[:4]}-{letters[4:]}", LIFETIME_S, INTERVAL_S)
     raise PairingBusy("Try again.")
 
@@ -100,16 +101,16 @@ def approve(user_id: str, approval: PairingApproval) -> tuple[PairedBridge, bool
     bridge, credential = bridge_items(user_id, approval.name, approval.kind, str(pairing.secret_sha256))
     bridge.pairing_sha256 = pairing.pk.removeprefix("P#")
     try:
-        device_store.approve_pairing(pairing, bridge, credential)
+        bridge_store.approve_pairing(pairing, bridge, credential)
     except ConditionFailedError:
-        bridges.refuse_closing(user_id)
+        check_open(user_id, bridges.NOTHING_MADE)
         return _approved_before(_shown(approval.code), user_id), False
     return _view(bridge), True
 
 
 def _shown(code: str) -> PairingItem:
     letters = "".join(letter for letter in code.upper() if letter.isalpha())
-    pairing = device_store.find_pairing(sha256_of(letters))
+    pairing = bridge_store.find_pairing(sha256_of(letters))
     if pairing is None or pairing.expires_at <= time.time():
         raise PairingCodeInvalid("Check the letters. A code is good for ten minutes; the bridge shows a new one then.")
     return pairing
@@ -117,10 +118,10 @@ def _shown(code: str) -> PairingItem:
 
 def _approved_before(pairing: PairingItem, user_id: str) -> PairedBridge:
     """Return the bridge that a pairing, or another one with the same secret, has become, if it is the user's."""
-    credential = store.find_credential(str(pairing.secret_sha256))
+    credential = credential_store.find_credential(str(pairing.secret_sha256))
     bridge = None
     if credential is not None and credential.user_id == user_id:
-        bridge = store.find_bridge(user_id, credential.bridge_id)
+        bridge = bridge_store.find_bridge(user_id, credential.bridge_id)
     if bridge is None:
         raise PairingTaken("Nothing was changed. If it stands at your lane, let it make a new code.")
     return _view(bridge)

@@ -1,21 +1,13 @@
 """Administration over HTTP: for users whose role, read at each call, is admin."""
 
-from chalicelib.accounts import administration, bridge_examples, device_administration
-from chalicelib.accounts import user_examples as examples
-from chalicelib.accounts.admin_model import (
-    AuditList,
-    AuditQuery,
-    ManagedDevice,
-    ManagedUser,
-    ManagedUserList,
-    RoleChange,
-    UsersQuery,
-)
-from chalicelib.accounts.device_model import Serial
-from chalicelib.accounts.devices import DeviceBusy
+from chalicelib.accounts.audit_model import AuditList, AuditQuery
 from chalicelib.accounts.service import authenticate
 from chalicelib.accounts.user_model import Id
+from chalicelib.administration import devices, examples, users
+from chalicelib.administration.model import ManagedDevice, ManagedUser, ManagedUserList, RoleChange, UsersQuery
 from chalicelib.call import Call, Reply
+from chalicelib.devices.claims import DeviceBusy
+from chalicelib.devices.model import Serial
 from chalicelib.operation import Scope
 from chalicelib.preconditions import entity_tag
 from chalicelib.web import Routes
@@ -30,7 +22,7 @@ _ONE_DEVICE = {"serial": Serial}
     scope=Scope.ADMIN,
     response=ManagedUserList,
     query=UsersQuery,
-    answer_example=examples.MANAGED_LIST,
+    answer_example=examples.USERS,
 )
 def list_users(call: Call[None]) -> ManagedUserList:
     """List users by username, those that begin with a text or all.
@@ -38,7 +30,7 @@ def list_users(call: Call[None]) -> ManagedUserList:
     A user who registered a moment ago may be missing.
     """
     query = call.query
-    return administration.overview(call.caller.user_id, query.username, query.limit, query.cursor)
+    return users.overview(call.caller.user_id, query.username, query.limit, query.cursor)
 
 
 @routes.get(
@@ -46,11 +38,11 @@ def list_users(call: Call[None]) -> ManagedUserList:
     scope=Scope.ADMIN,
     response=ManagedUser,
     parameters=_ONE,
-    answer_example=examples.MANAGED,
+    answer_example=examples.USER,
 )
 def get_user(call: Call[None], user_id: str) -> ManagedUser:
     """Show a user."""
-    return administration.find(call.caller.user_id, user_id)
+    return users.find(call.caller.user_id, user_id)
 
 
 @routes.post(
@@ -58,12 +50,12 @@ def get_user(call: Call[None], user_id: str) -> ManagedUser:
     scope=Scope.ADMIN,
     response=ManagedUser,
     parameters=_ONE,
-    problems=(administration.OwnAccount,),
-    answer_example=examples.MANAGED,
+    problems=(users.OwnAccount,),
+    answer_example=examples.USER,
 )
 def lock_user(call: Call[None], user_id: str) -> ManagedUser:
     """Lock an account: all its logins end, and no new one opens."""
-    return administration.lock(call.caller.user_id, user_id)
+    return users.lock(call.caller.user_id, user_id)
 
 
 @routes.post(
@@ -71,12 +63,12 @@ def lock_user(call: Call[None], user_id: str) -> ManagedUser:
     scope=Scope.ADMIN,
     response=ManagedUser,
     parameters=_ONE,
-    problems=(administration.OwnAccount,),
-    answer_example=examples.MANAGED,
+    problems=(users.OwnAccount,),
+    answer_example=examples.USER,
 )
 def unlock_user(call: Call[None], user_id: str) -> ManagedUser:
     """Unlock an account; its user has to log in again."""
-    return administration.unlock(call.caller.user_id, user_id)
+    return users.unlock(call.caller.user_id, user_id)
 
 
 @routes.put(
@@ -85,13 +77,13 @@ def unlock_user(call: Call[None], user_id: str) -> ManagedUser:
     request=RoleChange,
     response=ManagedUser,
     parameters=_ONE,
-    problems=(administration.OwnAccount,),
+    problems=(users.OwnAccount,),
     example=examples.ROLE,
-    answer_example=examples.MANAGED,
+    answer_example=examples.USER,
 )
 def set_role(call: Call[RoleChange], user_id: str) -> ManagedUser:
     """Give a user a role, in force with the user's next request."""
-    return administration.set_role(call.caller.user_id, user_id, call.body.role)
+    return users.set_role(call.caller.user_id, user_id, call.body.role)
 
 
 @routes.get(
@@ -100,11 +92,11 @@ def set_role(call: Call[RoleChange], user_id: str) -> ManagedUser:
     response=ManagedDevice,
     parameters=_ONE_DEVICE,
     etag=True,
-    answer_example=bridge_examples.MANAGED,
+    answer_example=examples.DEVICE,
 )
 def get_claim(call: Call[None], serial: str) -> Reply:
     """Show who has a device, or had it last."""
-    device, version = device_administration.show(call.caller.user_id, serial)
+    device, version = devices.show(call.caller.user_id, serial)
     return Reply(device, headers={"ETag": entity_tag(version)})
 
 
@@ -117,7 +109,7 @@ def get_claim(call: Call[None], serial: str) -> Reply:
 )
 def end_claim(call: Call[None], serial: str) -> Reply:
     """Release a device from whoever has it: it is free from now on, and what came until now stays in the account."""
-    device_administration.release(call.caller.user_id, serial, call.if_match)
+    devices.release(call.caller.user_id, serial, call.if_match)
     return Reply(None)
 
 
@@ -125,4 +117,4 @@ def end_claim(call: Call[None], serial: str) -> Reply:
 def list_audit(call: Call[None]) -> AuditList:
     """List what admins did and what was denied on a day, newest first; users appear by pseudonym."""
     query = call.query
-    return administration.audit_of(call.caller.user_id, query.date, query.limit, query.cursor)
+    return users.audit_of(call.caller.user_id, query.date, query.limit, query.cursor)
