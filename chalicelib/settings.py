@@ -52,6 +52,7 @@ class Settings:
         accounts_table: The User database's table.
         audit_table: What admins did and what was denied.
         captures_table: The Raw database's index.
+        scorebook_table: Bowlers' entries.
         raw_bucket: The Raw database's bucket.
         processing_queue: The queue that tells of new objects in the bucket.
         jobs_queue: The queue of work that outlives a request.
@@ -69,6 +70,7 @@ class Settings:
     accounts_table: str
     audit_table: str
     captures_table: str
+    scorebook_table: str
     raw_bucket: str
     processing_queue: str
     jobs_queue: str
@@ -95,7 +97,8 @@ def settings() -> Settings:
 def read_settings() -> Settings:
     """Return what the environment says now.
 
-    Variables: STAGE (default `local`), RAW_BUCKET (default `revmetrix-<stage>-raw`), CORS_ORIGIN (default none),
+    Variables: STAGE (default `local`), RAW_BUCKET (default `revmetrix-<stage>-raw`), SCOREBOOK_TABLE (default
+    `revmetrix-<stage>-scorebook`), CORS_ORIGIN (default none),
     LOG_REQUESTS (`1` or `0`, default `1` for every stage but `local`), MAIL_SENDER,
     ERASURE_WAIT_S (default 1,560), and those of `read_most` and `region`.
     """
@@ -107,6 +110,7 @@ def read_settings() -> Settings:
         accounts_table=f"revmetrix-{stage}-accounts",
         audit_table=f"revmetrix-{stage}-audit",
         captures_table=f"revmetrix-{stage}-captures",
+        scorebook_table=os.environ.get("SCOREBOOK_TABLE") or f"revmetrix-{stage}-scorebook",
         raw_bucket=raw_bucket,
         processing_queue=f"revmetrix-{stage}-processing",
         jobs_queue=f"revmetrix-{stage}-jobs",

@@ -150,6 +150,11 @@ def _json(**fields: Any) -> dict[str, Any]:
     return {"json": fields}
 
 
+def _push_content() -> dict[str, Any]:
+    change = {"id": secrets.token_hex(8), "type": "ball", "op": "put", "fields": {"name": "blue"}}
+    return _json(batch_id=secrets.token_hex(8), changes=[change])
+
+
 _HEARTBEAT = _json(
     version="1",
     captures_waiting=0,
@@ -226,6 +231,8 @@ ROWS: dict[str, Row] = {
     "get_raw": _plain("capture_id"),
     "list_inbox": _plain(),
     "get_metrics": _plain("capture_id"),
+    "push": Row(lambda cast: Attempt(cast.owner.token, content=_push_content())),
+    "pull": _plain(),
     "request_export": _fresh(lambda _, bowler: Attempt(bowler.token)),
     "get_export": _fresh(_exported),
     "delete_account": _fresh(lambda _, bowler: Attempt(bowler.token)),

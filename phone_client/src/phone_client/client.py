@@ -2,12 +2,10 @@
 
 import hashlib
 import io
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
-
-import msgspec
 
 from phone_client.account import Account
 from phone_client.answers import Answer, read_json
@@ -20,20 +18,20 @@ from phone_client.errors import (
     ProblemError,
     StillPendingError,
     TokenStoreError,
-    UsageError,
     WrongAnswerError,
 )
 from phone_client.lane import Lane
 from phone_client.lists import walk
 from phone_client.login import Login
 from phone_client.model import Capture, CaptureList, Health, Metrics, Provenance, Uploaded
+from phone_client.provenance import provenance_header
 from phone_client.request import ALWAYS, JSON, Request, posting, reading
+from phone_client.sync.http import HttpSync
 from phone_client.timing import Timing
 from phone_client.tokens import MemoryTokenStore, TokenStore
 from phone_client.transport import Connection, Transport
 from phone_client.users import User
 
-LARGEST_PROVENANCE_BYTES = 4096
 _CREATED = 201
 _UNSAID_WAIT_S = 1.0
 _SHORTEST_WAIT_S = 0.2
@@ -52,6 +50,7 @@ class ApiClient:
     Attributes:
         account: The operations of one's own account.
         lane: The operations of devices, pairings and inboxes.
+        sync: What `SyncEngine` pushes and pulls by.
 
     Args:
         api_url: The API's address, such as `https://api.example.org/prod`.
@@ -75,6 +74,7 @@ class ApiClient:
         self._login = Login(self._transport, tokens or MemoryTokenStore(), self._timing)
         self.account = Account(self._send, self._transport, self._login, self._timing)
         self.lane = Lane(self._send)
+        self.sync = HttpSync(self._send)
 
     def __enter__(self) -> Self:
         return self
@@ -193,7 +193,7 @@ class ApiClient:
             "Accept": JSON,
             "Content-Type": BINARY,
             "Content-Digest": f"sha-256=:{b64encode(digest.digest()).decode()}:",
-            **_provenance_header(provenance),
+            **provenance_header(provenance),
         }
         if_lost = "The capture may have arrived; upload the same bytes again, which never makes two of them."
         answer = self._send(Request("POST", "/v1/captures", if_lost, ALWAYS, headers=headers, body=data))
@@ -249,12 +249,3 @@ class ApiClient:
 
 def _metrics_path(capture_id: str) -> str:
     return f"{capture_path(capture_id)}/metrics"
-
-
-def _provenance_header(provenance: Provenance | None) -> dict[str, str]:
-    if provenance is None:
-        return {}
-    text = urlsafe_b64encode(msgspec.json.encode(provenance)).decode().rstrip("=")
-    if len(text) > LARGEST_PROVENANCE_BYTES:
-        raise UsageError(f"The provenance has {len(text)} bytes; at most {LARGEST_PROVENANCE_BYTES} can travel.")
-    return {"Capture-Provenance": text}
