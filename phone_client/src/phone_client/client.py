@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
@@ -20,20 +20,19 @@ from phone_client.errors import (
     ProblemError,
     StillPendingError,
     TokenStoreError,
-    UsageError,
     WrongAnswerError,
 )
 from phone_client.lane import Lane
 from phone_client.lists import walk
 from phone_client.login import Login
 from phone_client.model import Capture, CaptureList, Health, Metrics, Provenance, Uploaded
+from phone_client.provenance import provenance_header
 from phone_client.request import ALWAYS, JSON, Request, posting, reading
 from phone_client.timing import Timing
 from phone_client.tokens import MemoryTokenStore, TokenStore
 from phone_client.transport import Connection, Transport
-from phone_client.users import User
+from phone_client.users import PersonalDetails, User
 
-LARGEST_PROVENANCE_BYTES = 4096
 _CREATED = 201
 _UNSAID_WAIT_S = 1.0
 _SHORTEST_WAIT_S = 0.2
@@ -102,13 +101,20 @@ class ApiClient:
         """Return whether the API answers."""
         return read_json(self._transport.send(reading("/v1/health")), Health)
 
-    def register(self, username: str, email: str, password: str) -> User:
+    def register(self, username: str, email: str, password: str, details: PersonalDetails | None = None) -> User:
         """Register a user, usable at once; it is not logged in by this.
+
+        Args:
+            username: Unique, however it is capitalised.
+            email: The address; a code is sent there by which it is confirmed.
+            password: At least 8 characters.
+            details: The names, the phone number and the handedness, as far as they are to be known.
 
         Raises:
             UsernameTakenError: Someone has this username.
         """
-        fields = {"username": username, "email": email, "password": password}
+        personal = {} if details is None else msgspec.to_builtins(details)
+        fields = {"username": username, "email": email, "password": password, **personal}
         # Sent twice, a lost reply would turn into "taken", by oneself.
         if_lost = "The account may have been made: try to log in before you register again."
         return read_json(self._transport.send(posting("/v1/users", fields, if_lost=if_lost)), User)
@@ -193,7 +199,7 @@ class ApiClient:
             "Accept": JSON,
             "Content-Type": BINARY,
             "Content-Digest": f"sha-256=:{b64encode(digest.digest()).decode()}:",
-            **_provenance_header(provenance),
+            **provenance_header(provenance),
         }
         if_lost = "The capture may have arrived; upload the same bytes again, which never makes two of them."
         answer = self._send(Request("POST", "/v1/captures", if_lost, ALWAYS, headers=headers, body=data))
@@ -249,12 +255,3 @@ class ApiClient:
 
 def _metrics_path(capture_id: str) -> str:
     return f"{capture_path(capture_id)}/metrics"
-
-
-def _provenance_header(provenance: Provenance | None) -> dict[str, str]:
-    if provenance is None:
-        return {}
-    text = urlsafe_b64encode(msgspec.json.encode(provenance)).decode().rstrip("=")
-    if len(text) > LARGEST_PROVENANCE_BYTES:
-        raise UsageError(f"The provenance has {len(text)} bytes; at most {LARGEST_PROVENANCE_BYTES} can travel.")
-    return {"Capture-Provenance": text}
