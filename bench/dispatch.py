@@ -17,12 +17,19 @@ from bench.measure import progress, ratio, ratio_quartiles
 from bench.report import Figure, Options, Result
 
 OURS = "revmetrix"
+PROFILE = "GET /v1/users/me: "
 _COMPETITORS = {
     "powertools": ("ours over Powertools' resolver with validation", 1.0),
     "powertools_lean": ("ours over the leanest Powertools, answer unvalidated", 1.0),
     "fastapi_mangum": ("ours over FastAPI with Mangum", None),
     "chalice_by_hand": ("ours over Chalice with the same checks by hand", None),
     "chalice_bare": ("ours over a bare Chalice route without any check", None),
+}
+
+
+_PROFILE_COMPETITORS = {
+    **_COMPETITORS,
+    "fastapi_mangum": ("ours over FastAPI with Mangum", 0.5),
 }
 
 
@@ -38,9 +45,24 @@ def run(options: Options) -> Result:
         for name, (text, wanted) in _COMPETITORS.items()
         if name in costs
     ]
+    figures += [
+        Figure(
+            PROFILE + text,
+            ratio(costs[PROFILE + OURS], costs[PROFILE + name]),
+            "x",
+            wanted,
+            _profile_range(costs, name),
+        )
+        for name, (text, wanted) in _PROFILE_COMPETITORS.items()
+        if PROFILE + name in costs
+    ]
     figures += [Figure(_label(name), statistics.median(us), "us") for name, us in costs.items()]
     details = {"rounds": rounds, "calls_per_round": calls, "versions": measured["versions"], "us_by_round": costs}
     return Result("dispatch", figures, details, [", ".join(f"{n} {v}" for n, v in measured["versions"].items())])
+
+
+def _profile_range(costs: dict[str, list[float]], name: str) -> tuple[float, float]:
+    return ratio_quartiles(costs[PROFILE + OURS], costs[PROFILE + name])
 
 
 def _label(name: str) -> str:

@@ -1,20 +1,29 @@
-"""DynamoDB, as every store reaches it: where the tables are, and transactions that survive a lost reply."""
+"""DynamoDB, as every store reaches it: where the tables are, what a call consumed, and safe transactions."""
 
+import contextlib
 import random
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
+import botocore
 from pynamodb.connection import Connection
-from pynamodb.exceptions import TransactWriteError
+from pynamodb.exceptions import DeleteError, PutError, TransactWriteError, UpdateError
 from pynamodb.transactions import TransactWrite
 
+from chalicelib.observation import note_capacity
 from chalicelib.settings import region, settings
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel
+    from botocore.session import Session
 
 _ATTEMPTS = 6
 _FIRST_DELAY_S = 0.05
 _WORTH_ANOTHER_TRY = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+_READING = ("Get", "Query", "Scan", "BatchGet", "TransactGet")
 
 
 class _Located(type):
@@ -35,6 +44,12 @@ class _InAccounts(_Located):
         return settings().accounts_table
 
 
+class _InAudit(_Located):
+    @property
+    def table_name(cls) -> str:
+        return settings().audit_table
+
+
 class _InCaptures(_Located):
     @property
     def table_name(cls) -> str:
@@ -45,8 +60,29 @@ class AccountsTable(metaclass=_InAccounts):
     """Meta of the models in the accounts table."""
 
 
+class AuditTable(metaclass=_InAudit):
+    """Meta of the model in the audit table."""
+
+
 class CapturesTable(metaclass=_InCaptures):
     """Meta of the models in the captures table."""
+
+
+def _note_consumed(**call: Any) -> None:
+    # botocore calls it by names: the answer is `parsed`, the operation `model`.
+    model: OperationModel = call["model"]
+    consumed = call["parsed"].get("ConsumedCapacity", [])
+    units = sum(each.get("CapacityUnits", 0.0) for each in (consumed if isinstance(consumed, list) else [consumed]))
+    is_reading = model.name.startswith(_READING)
+    note_capacity(units if is_reading else 0.0, 0.0 if is_reading else units)
+
+
+def _count_capacity(session: "Session") -> None:
+    session.register("after-call.dynamodb", _note_consumed)
+
+
+# pynamodb asks DynamoDB for the consumed capacity with every call and keeps it to itself; botocore tells every session.
+botocore.register_initializer(_count_capacity)
 
 
 @cache
@@ -56,6 +92,20 @@ def _connection() -> Connection:
 
 class ConditionFailedError(Exception):
     """The write was refused because what it relied on is no longer so."""
+
+
+@contextlib.contextmanager
+def told_conditions() -> Iterator[None]:
+    """Turn the refusal of a single write's condition into ConditionFailedError.
+
+    Only for writes that are the same when they are done twice: the SDK repeats them after a lost reply.
+    """
+    try:
+        yield
+    except (PutError, UpdateError, DeleteError) as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        raise ConditionFailedError(str(error)) from error
 
 
 def write_together(describe: Callable[[TransactWrite], None]) -> None:

@@ -1,4 +1,4 @@
-"""Lists in parts: how long a part is, and cursors that are opaque and nothing but a position in one's own list."""
+"""Lists in parts: cursors that are opaque and nothing but a position in one's own list."""
 
 import base64
 import json
@@ -6,9 +6,6 @@ import re
 from collections.abc import Sequence
 
 from chalicelib.errors import InvalidQuery
-
-LARGEST_LIMIT = 100
-DEFAULT_LIMIT = 50
 
 
 def encode_position(position: Sequence[str] | None) -> str | None:
@@ -29,16 +26,3 @@ def decode_position(text: str, forms: Sequence[re.Pattern[str]]) -> tuple[str, .
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidQuery("The cursor is not one that this list gave; begin without one.") from error
     raise InvalidQuery("The cursor is not one that this list gave; begin without one.")
-
-
-def decode_limit(text: str | None) -> int:
-    """Return the length of a part, 1 to 100.
-
-    Raises:
-        InvalidQuery: It is no such number.
-    """
-    if text is None:
-        return DEFAULT_LIMIT
-    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= LARGEST_LIMIT:
-        raise InvalidQuery(f"limit is a number from 1 to {LARGEST_LIMIT}.")
-    return int(text)

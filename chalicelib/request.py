@@ -1,6 +1,8 @@
-"""Reading a request: its credential, query and body, each checked before anything else looks at it."""
+"""Reading a request: its credential, path, query and body, each checked before anything else looks at it."""
 
 import contextlib
+import re
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,12 +16,14 @@ from chalicelib.errors import (
     InvalidRequest,
     NotAcceptable,
     NotAuthenticated,
+    NotFound,
     TooLarge,
     UnsupportedMediaType,
 )
 
 JSON = "application/json"
 BINARY = "application/octet-stream"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def bearer(authorization: str | None) -> str:
@@ -45,19 +49,58 @@ def require_binary_accepted(accept: str | None) -> None:
         raise NotAcceptable(f"Send Accept: {BINARY}, first or alone.")
 
 
-def read_query(request: Request, known: tuple[str, ...]) -> Mapping[str, str]:
-    """Return the query parameters, each with its last value.
+def request_id(request: Request) -> str:
+    """Return the client's X-Request-Id when it is 1 to 128 of `A-Za-z0-9._-`, else API Gateway's, else a new one."""
+    sent = request.headers.get("x-request-id") or ""
+    if _REQUEST_ID.fullmatch(sent):
+        return sent
+    return str(request.context.get("requestId") or uuid.uuid4())
 
-    Raises:
-        InvalidQuery: One of them is not among those that the operation takes.
+
+def parameter_reader(types: Mapping[str, Any]) -> Callable[[Mapping[str, str]], dict[str, Any]]:
+    """Return what reads the path's parameters.
+
+    Args:
+        types: Their types; a parameter without one is any text.
+
+    The reader raises NotFound for a value that does not fit: nothing can be there.
     """
-    sent: Mapping[str, str] = request.query_params or {}
-    for name in sent:
-        if name not in known:
-            raise InvalidQuery(
-                f"{name} is not a parameter of this operation, which takes: {', '.join(known) or 'none'}."
-            )
-    return dict(sent)
+
+    def read(sent: Mapping[str, str]) -> dict[str, Any]:
+        try:
+            return {name: msgspec.convert(value, types.get(name, str), strict=False) for name, value in sent.items()}
+        except msgspec.ValidationError as error:
+            raise NotFound("There is no such thing in your account.") from error
+
+    return read
+
+
+def query_reader(kind: type[msgspec.Struct] | None) -> Callable[[Request], Any]:
+    """Return what reads the query parameters, each with its last value.
+
+    Args:
+        kind: A msgspec struct that refuses unknown fields; None for no parameters.
+
+    The reader raises InvalidQuery, which names the parameter.
+    """
+    known = () if kind is None else kind.__struct_fields__
+
+    def read(request: Request) -> Any:
+        sent: Mapping[str, str] = request.query_params or {}
+        for name in sent:
+            if name not in known:
+                raise InvalidQuery(
+                    f"{name} is not a parameter of this operation, which takes: {', '.join(known) or 'none'}."
+                )
+        if kind is None:
+            return None
+        try:
+            return msgspec.convert(dict(sent), kind, strict=False)
+        except msgspec.ValidationError as error:
+            field = field_error(error)
+            raise InvalidQuery(f"{field.path.removeprefix('$.')}: {field.detail}", errors=(field,)) from error
+
+    return read
 
 
 def body_reader(kind: Any, largest_bytes: int) -> Callable[[Request], Any]:
@@ -86,14 +129,21 @@ def _read_json(request: Request, largest_bytes: int) -> bytes:
 def _read(request: Request, media_type: str, largest_bytes: int) -> bytes:
     sent_type = request.headers.get("content-type") or ""
     # API Gateway compares a binary type letter by letter, and mangles the bytes of any other.
-    fits = sent_type == BINARY if media_type == BINARY else sent_type.split(";")[0].strip().lower() == media_type
-    if not fits:
+    if not (sent_type == BINARY if media_type == BINARY else _is_json(sent_type)):
         raise UnsupportedMediaType(f"Send Content-Type: {media_type}.")
     raw = request.raw_body
     body = raw.encode() if isinstance(raw, str) else raw
     if len(body) > largest_bytes:
         raise TooLarge(f"The body has {len(body)} bytes; this operation takes at most {largest_bytes}.")
     return body
+
+
+def _is_json(sent_type: str) -> bool:
+    """Tell whether a content type says JSON, which is in UTF-8 whether it says so or not (RFC 8259 section 8.1)."""
+    media_type, *parameters = sent_type.split(";")
+    named = (parameter.partition("=") for parameter in parameters)
+    charsets = {value.strip().strip('"').lower() for name, _, value in named if name.strip().lower() == "charset"}
+    return media_type.strip().lower() == JSON and charsets <= {"utf-8"}
 
 
 _any_json = msgspec.json.Decoder()
@@ -107,11 +157,16 @@ def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
         # yet larger than any that is read.
         with contextlib.suppress(msgspec.ValidationError):
             _decode_json(_any_json, body)
-        detail, _, path = str(error).partition(" - at `")
-        if " matching regex" in detail:
-            detail = "It does not have the form of this field; the documentation of the operation tells it"
-        field = FieldError(path.rstrip("`") or "$", detail)
+        field = field_error(error)
         raise InvalidRequest(f"{field.path}: {field.detail}", errors=(field,)) from error
+
+
+def field_error(error: msgspec.ValidationError) -> FieldError:
+    """Return where a value stands that does not fit, and what is wrong with it."""
+    detail, _, path = str(error).partition(" - at `")
+    if " matching regex" in detail:
+        detail = "It does not have the form of this field; the documentation of the operation tells it"
+    return FieldError(path.rstrip("`") or "$", detail)
 
 
 def _decode_json(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:

@@ -1,128 +1,41 @@
 """How a route is declared, and everything that is the same for all of them.
 
-A route says its scope, request type, response type and status in one place. From that declaration come the check of the
-credential, the decoding and validation of the body, the encoding of the answer, and problem documents for whatever goes
-wrong. `OPERATIONS` holds every declaration, for the tests and the documentation.
+A route says its scope, request type, answers and parameters in one place (`operation.Operation`). From that declaration
+come the check of the credential, the validation of path, query and body, the encoding of the answer, problem documents
+for whatever goes wrong, and the description of the API.
 """
 
 import logging
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 from chalice.app import Blueprint, Request, Response
 
-from chalicelib.errors import (
-    PROBLEM_MEDIA_TYPE,
-    InternalProblem,
-    NotAuthenticated,
-    NotPermitted,
-    Problem,
-    ProblemDocument,
+from chalicelib.call import Call, Caller, Html, Reply, Text
+from chalicelib.errors import PROBLEM_MEDIA_TYPE, InternalProblem, NotPermitted, Problem, ProblemDocument
+from chalicelib.observation import Observation, observe
+from chalicelib.operation import OPERATIONS, Operation, Scope
+from chalicelib.preconditions import read_if_match
+from chalicelib.request import (
+    BINARY,
+    JSON,
+    bearer,
+    body_reader,
+    parameter_reader,
+    query_reader,
+    request_id,
+    require_binary_accepted,
 )
-from chalicelib.request import BINARY, JSON, bearer, body_reader, read_query, require_binary_accepted
 
-LARGEST_JSON_BYTES = 64 * 1024
 _LOG = logging.getLogger("chalicelib.web")
+_HTML = "text/html; charset=utf-8"
+# A bridge's credential uploads and reports; whatever else there is belongs to people.
+_BRIDGE_SCOPES = (Scope.BRIDGE, Scope.USER_OR_BRIDGE)
+_USER_SCOPES = (Scope.USER, Scope.USER_OR_BRIDGE, Scope.ADMIN)
 
-Body = TypeVar("Body")
-
-
-class Scope(Enum):
-    """Who may call an operation."""
-
-    PUBLIC = "public"
-    USER = "user"
-    BRIDGE = "bridge"
-    USER_OR_BRIDGE = "user or bridge"
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who sent the request, as its credential proves.
-
-    Attributes:
-        user_id: The user, or the owner of the bridge.
-        bridge_id: The bridge, when its credential was sent.
-        login_id: The signed-in client, when a user's access token was sent.
-    """
-
-    user_id: str
-    bridge_id: str | None = None
-    login_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Call(Generic[Body]):
-    """What a view gets.
-
-    Attributes:
-        body: The decoded JSON, the raw bytes, or None for an operation without a body.
-        headers: The request's headers, case-insensitive.
-        query: The query parameters, each with its last value.
-    """
-
-    body: Body
-    headers: Mapping[str, str]
-    query: Mapping[str, str]
-    _caller: Caller | None
-
-    @property
-    def caller(self) -> Caller:
-        """Who sent the request; an operation of scope PUBLIC has nobody here."""
-        if self._caller is None:
-            raise NotAuthenticated
-        return self._caller
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer with another status than the declared one, with headers, or with raw bytes.
-
-    Attributes:
-        value: What the body is made of: a msgspec type for JSON, bytes as they are.
-        status: The HTTP status; None for the declared one.
-        headers: Further headers.
-    """
-
-    value: Any
-    status: int | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """The declaration of a route.
-
-    Attributes:
-        method: The HTTP method.
-        path: The path, parameters in braces.
-        scope: Who may call it.
-        summary: What it does, in a sentence.
-        request: The type of the JSON body, `bytes` for a raw one, None for none.
-        response: The type of the JSON answer, or `bytes`.
-        status: The status when all went well.
-        largest_bytes: The largest body.
-        query: The query parameters that it takes.
-    """
-
-    method: str
-    path: str
-    scope: Scope
-    summary: str
-    request: Any
-    response: Any
-    status: int
-    largest_bytes: int
-    query: tuple[str, ...]
-
-
-OPERATIONS: list[Operation] = []
-
-Authenticate = Callable[[str], Caller]
+Authenticate = Callable[[str, Operation], Caller]
 View = Callable[..., Any]
 
 
@@ -131,15 +44,18 @@ class Routes:
 
     Args:
         name: The module that declares them.
-        authenticate: Turns the credential of an Authorization header into its caller, or raises NotAuthenticated.
+        authenticate: Turns the credential of an Authorization header into its caller, for an operation, or raises
+            NotAuthenticated or NotPermitted.
+        tag: What the description of the API calls the domain.
 
     Attributes:
         blueprint: What app.py registers.
     """
 
-    def __init__(self, name: str, authenticate: Authenticate) -> None:
+    def __init__(self, name: str, authenticate: Authenticate, tag: str) -> None:
         self.blueprint = Blueprint(name)
         self._authenticate = authenticate
+        self._tag = tag
 
     def get(self, path: str, **declaration: Any) -> Callable[[View], View]:
         """Declare a GET; the arguments are those of `declare`."""
@@ -153,6 +69,14 @@ class Routes:
         """Declare a PUT; the arguments are those of `declare`."""
         return self.declare("PUT", path, **declaration)
 
+    def patch(self, path: str, **declaration: Any) -> Callable[[View], View]:
+        """Declare a PATCH; the arguments are those of `declare`."""
+        return self.declare("PATCH", path, **declaration)
+
+    def delete(self, path: str, **declaration: Any) -> Callable[[View], View]:
+        """Declare a DELETE; the arguments are those of `declare`. It answers 204 unless it says otherwise."""
+        return self.declare("DELETE", path, **{"response": None, "status": 204, **declaration})
+
     def declare(  # noqa: PLR0913 - a declaration says everything about its route, by name
         self,
         method: str,
@@ -162,21 +86,44 @@ class Routes:
         response: Any,
         request: Any = None,
         status: int = 200,
-        largest_bytes: int = LARGEST_JSON_BYTES,
-        query: tuple[str, ...] = (),
+        also: Mapping[int, Any] | None = None,
+        **rest: Any,
     ) -> Callable[[View], View]:
-        """Return a decorator that makes a view a route; its docstring's first line is the summary.
+        """Return a decorator that makes a view a route; its docstring is the summary and the description.
 
         The view gets a `Call` and the path parameters by name, and returns a value of the response type or a `Reply`.
+
+        Args:
+            method: The HTTP method.
+            path: The path, parameters in braces.
+            scope: Who may call it.
+            response: The type of the usual answer.
+            request: The type of the body.
+            status: The status of the usual answer.
+            also: The types of the other good answers, by status.
+            rest: The remaining fields of `Operation`.
         """
 
         def decorate(view: View) -> View:
-            summary = (view.__doc__ or "").strip().splitlines()[0]
-            operation = Operation(method, path, scope, summary, request, response, status, largest_bytes, query)
+            summary, _, description = (view.__doc__ or "").strip().partition("\n")
+            operation = Operation(
+                method=method,
+                path=path,
+                name=view.__name__,
+                tag=self._tag,
+                scope=scope,
+                summary=summary,
+                description="\n".join(line.strip() for line in description.strip().splitlines()),
+                request=request,
+                answers={status: response, **(also or {})},
+                **rest,
+            )
             OPERATIONS.append(operation)
-            answer = _Endpoint(operation, view, self.blueprint, self._authenticate)
+            endpoint = _Endpoint(operation, view, self.blueprint, self._authenticate)
+            # API Gateway knows no HEAD of its own; RFC 9110 section 9.3.2 wants it wherever there is a GET.
+            methods = [method, "HEAD"] if method == "GET" else [method]
             # No content types for Chalice: its own refusal is no problem document, and ours knows the declaration.
-            self.blueprint.route(path, methods=[method], name=view.__name__, content_types=[])(answer)
+            self.blueprint.route(path, methods=methods, name=view.__name__, content_types=[])(endpoint)
             return view
 
         return decorate
@@ -190,8 +137,9 @@ class _Endpoint:
         self._view = view
         self._blueprint = blueprint
         self._authenticate = authenticate
-        self._decode = body_reader(operation.request, operation.largest_bytes)
-        self._media_type = BINARY if operation.response is bytes else JSON
+        self._read_body = body_reader(operation.request, operation.largest_bytes)
+        self._read_query = query_reader(operation.query)
+        self._read_parameters = parameter_reader(operation.parameters)
         # Chalice names a view by its function.
         self.__name__ = view.__name__
         # And takes the summary of its API description from the docstring.
@@ -199,39 +147,67 @@ class _Endpoint:
 
     def __call__(self, **path_parameters: str) -> Response:
         request = self._blueprint.current_request
+        with observe(self._operation.method, self._operation.path, request_id(request)) as observation:
+            response = self._respond(request, path_parameters, observation)
+            response.headers["X-Request-Id"] = observation.request_id
+            observation.status = response.status_code
+            return response
+
+    def _respond(self, request: Request, path_parameters: dict[str, str], observation: Observation) -> Response:
         try:
-            if self._media_type == BINARY:
-                require_binary_accepted(request.headers.get("accept"))
             caller = self._caller(request)
-            query = read_query(request, self._operation.query)
-            call = Call(self._decode(request), request.headers, query, caller)
-            return self._answer(self._view(call, **path_parameters))
+            if caller is not None:
+                observation.note_caller(caller.user_id, caller.bridge_id)
+            if self._operation.is_binary:
+                require_binary_accepted(request.headers.get("accept"))
+            return self._answer(self._view(self._call(request, caller), **self._read_parameters(path_parameters)))
         except Problem as problem:
+            observation.problem = problem.name
             return problem_response(problem)
         except Exception:  # noqa: BLE001 - the last stop before Chalice's own 500: logged in full, answered as a problem
             incident = uuid.uuid4().hex
             _LOG.exception("%s %s failed, incident %s", self._operation.method, self._operation.path, incident)
+            observation.problem = InternalProblem.name
             return problem_response(InternalProblem(f"Please try again; when you report it, name incident {incident}."))
 
+    def _call(self, request: Request, caller: Caller | None) -> Call[Any]:
+        return Call(
+            body=self._read_body(request),
+            headers=request.headers,
+            query=self._read_query(request),
+            if_match=read_if_match(request.headers.get("if-match")) if self._operation.if_match else None,
+            address=str(request.context.get("identity", {}).get("sourceIp") or ""),
+            path=str(request.context.get("path") or ""),
+            _caller=caller,
+        )
+
     def _caller(self, request: Request) -> Caller | None:
-        if self._operation.scope is Scope.PUBLIC:
+        scope = self._operation.scope
+        if scope is Scope.PUBLIC:
             return None
-        caller = self._authenticate(bearer(request.headers.get("authorization")))
-        if caller.bridge_id is not None and self._operation.scope is Scope.USER:
-            raise NotPermitted("A bridge's credential only uploads captures; this needs a user's access token.")
-        if caller.bridge_id is None and self._operation.scope is Scope.BRIDGE:
-            raise NotPermitted("This is for a bridge, with the credential of its own.")
+        caller = self._authenticate(bearer(request.headers.get("authorization")), self._operation)
+        if caller.bridge_id is not None and scope not in _BRIDGE_SCOPES:
+            raise NotPermitted("A bridge's credential uploads captures and reports; this needs a user's access token.")
+        if caller.bridge_id is None and scope not in _USER_SCOPES:
+            raise NotPermitted("This is for bridges, with their own credential.")
         return caller
 
     def _answer(self, returned: Any) -> Response:
         reply = returned if isinstance(returned, Reply) else Reply(returned)
-        body = reply.value if isinstance(reply.value, bytes) else msgspec.json.encode(reply.value).decode()
-        headers: dict[str, str | list[str]] = {
-            "Content-Type": self._media_type,
-            "Cache-Control": "no-store",
-            **reply.headers,
-        }
-        return Response(body, headers=headers, status_code=reply.status or self._operation.status)
+        headers: dict[str, str | list[str]] = {"Cache-Control": "no-store", **reply.headers}
+        status = reply.status or self._operation.status
+        if reply.value is None:
+            # Chalice writes `null` for None; an empty text is no content.
+            return Response("", headers=headers, status_code=status)
+        headers.setdefault("Content-Type", _media_type(reply.value))
+        body = reply.value if isinstance(reply.value, bytes | Text) else msgspec.json.encode(reply.value).decode()
+        return Response(body, headers=headers, status_code=status)
+
+
+def _media_type(value: Any) -> str:
+    if isinstance(value, bytes):
+        return BINARY
+    return _HTML if isinstance(value, Html) else JSON
 
 
 def problem_response(problem: Problem) -> Response:
@@ -256,4 +232,5 @@ def problems_everywhere(event: Any, get_response: Callable[[Any], Response]) -> 
     body = response.body if isinstance(response.body, dict) else {}
     title = str(body.get("Message") or "The request could not be answered.")
     headers = {name: value for name, value in response.headers.items() if name.lower() != "content-type"}
+    headers["X-Request-Id"] = request_id(event)
     return _document_response(ProblemDocument("about:blank", title, response.status_code), headers)

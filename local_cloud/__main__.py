@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": "local_cloud.demo",
     "serve": "local_cloud.serve",
     "aws": "local_cloud.serve_aws",
+    "grant-admin": "local_cloud.grant_admin",
 }
 """The module of each command. A further one needs a line here and nothing else."""
 
@@ -23,6 +24,8 @@ commands:
   demo    one shot through the whole system, then the result
   serve   the API, the emulated AWS and the event pump
   aws     the emulated AWS and the event pump alone, for `chalice local`
+  grant-admin USERNAME
+          makes a user of a running local cloud an admin
 
 examples:
   python -m local_cloud demo --recording shot.csv    a recording through the whole system
@@ -49,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="python -m local_cloud",
-        usage="%(prog)s {demo,serve,aws} [options]",
+        usage="%(prog)s {demo,serve,aws,grant-admin} [options]",
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -16,14 +16,17 @@ from local_cloud.endpoint import AwsServer
 from local_cloud.environment import PROJECT, applied, local_environment
 from local_cloud.gateway import ApiServer, serving
 from local_cloud.journal import Journal
+from local_cloud.mailbox import Mailbox
 from local_cloud.pump import RETRY_DELAYS_S, EventPump
 from local_cloud.resources import ResourceMaker
 from local_cloud.template import Template
+from local_cloud.tls import TlsEnd
 
 TEMPLATE = PROJECT / "infra" / "resources.yaml"
 
 API_PORT_ADVICE = "; choose another, e.g. make serve PORT=8010"
 AWS_PORT_NAME = "the emulated AWS's port {port} (--aws-port)"
+AWS_PORT_ADVICE = "; choose another, e.g. --aws-port 8011, or 0 for any free one"
 
 
 class LocalCloud:
@@ -44,11 +47,13 @@ class LocalCloud:
         retry_delays_s: Whole seconds before a failed event is delivered again, see EventPump.
         serve_api: False leaves out the API: for `chalice local` against this cloud.
         access_log: Whether each API request gives a line on stderr.
+        tls: The API's end of TLS; None serves it over plain HTTP.
 
     Attributes:
         api_url: The API's URL, without a slash at its end; None without an API.
         aws_url: The emulated AWS's URL.
         pump: The event pump; `pump.drain(timeout_s)` waits until all events are handled.
+        mails: The mails that the app sent.
 
     Raises on entry PortTakenError, StateError, TemplateError and PumpError, with texts meant for a person; then nothing
     stays behind.
@@ -57,6 +62,7 @@ class LocalCloud:
     api_url: str | None
     aws_url: str
     pump: EventPump
+    mails: Mailbox
 
     def __init__(  # noqa: PLR0913 - each is a choice of its own, and all have defaults
         self,
@@ -69,6 +75,7 @@ class LocalCloud:
         retry_delays_s: Sequence[int] = RETRY_DELAYS_S,
         serve_api: bool = True,
         access_log: bool = True,
+        tls: TlsEnd | None = None,
     ) -> None:
         self._api_address = (host, port) if serve_api else None
         self._aws_port = aws_port
@@ -76,6 +83,7 @@ class LocalCloud:
         self._app = app
         self._retry_delays_s = retry_delays_s
         self._access_log = access_log
+        self._tls = tls
         self._exit = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -94,8 +102,11 @@ class LocalCloud:
         api_listener = (
             stack.enter_context(listen(*self._api_address, advice=API_PORT_ADVICE)) if self._api_address else None
         )
-        aws_listener = stack.enter_context(listen("127.0.0.1", self._aws_port, called=AWS_PORT_NAME))
-        self.api_url = None if api_listener is None else url_of(api_listener)
+        aws_listener = stack.enter_context(
+            listen("127.0.0.1", self._aws_port, called=AWS_PORT_NAME, advice=AWS_PORT_ADVICE)
+        )
+        scheme = "http" if self._tls is None else "https"
+        self.api_url = None if api_listener is None else url_of(api_listener, scheme)
         self.aws_url = url_of(aws_listener)
         journal = None
         if self._state is not None:
@@ -103,6 +114,7 @@ class LocalCloud:
         variables = local_environment(self.aws_url)
         stack.enter_context(applied(variables))
         emulator = stack.enter_context(Emulator(journal))
+        self.mails = emulator.mails
         template = Template(TEMPLATE, {"Stage": variables["STAGE"], "RawBucketName": variables["RAW_BUCKET"]})
         ResourceMaker(emulator, journal.secret if journal else None).make_all(template)
         emulator.restore()
@@ -112,7 +124,8 @@ class LocalCloud:
         app = self._app or _project_app()
         self.pump = stack.enter_context(EventPump(app, emulator, self._retry_delays_s))
         if api_listener is not None:
-            api_server = ApiServer(api_listener, stack.enter_context(serving(app)), access_log=self._access_log)
+            served = stack.enter_context(serving(app))
+            api_server = ApiServer(api_listener, served, access_log=self._access_log, tls=self._tls)
             api_server.start()
             stack.callback(api_server.stop)
 

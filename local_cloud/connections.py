@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from local_cloud.calls import Reply
+from local_cloud.tls import TlsEnd, say_goodbye
 
 STALLED_CLIENT_TIMEOUT_S = 60
 """A connection that neither sends nor takes a byte for so long is closed, so that no thread waits for ever."""
@@ -45,11 +46,16 @@ def listen(host: str, port: int, called: str = "port {port}", advice: str = "") 
         raise PortTakenError(f"cannot listen on {host}, port {port}: {error}") from error
 
 
-def url_of(listener: socket.socket) -> str:
-    """Return the http URL, without a slash at its end, under which this machine reaches `listener`."""
+def url_of(listener: socket.socket, scheme: str = "http") -> str:
+    """Return the URL, without a slash at its end, under which this machine reaches `listener`."""
     host, port = listener.getsockname()[:2]
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, never bound
-    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+    return url(scheme, reachable, port)
+
+
+def url(scheme: str, host: str, port: int) -> str:
+    """Return a URL without a slash at its end."""
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 class StoppableServer(ThreadingHTTPServer):
@@ -58,16 +64,20 @@ class StoppableServer(ThreadingHTTPServer):
     Args:
         listener: What `listen` returned; the server closes it when it stops.
         handler: Makes the handler of one connection, as `socketserver` calls it.
+        tls: The server's end of TLS; None serves plain HTTP.
     """
 
     daemon_threads = False
 
-    def __init__(self, listener: socket.socket, handler: Callable[..., BaseHTTPRequestHandler]) -> None:
+    def __init__(
+        self, listener: socket.socket, handler: Callable[..., BaseHTTPRequestHandler], tls: TlsEnd | None = None
+    ) -> None:
         host, port = listener.getsockname()[:2]
         super().__init__((host, port), handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
         self.server_name, self.server_port = host, port
+        self._tls = tls
         self._connections: set[Any] = set()
         self._connections_lock = threading.Lock()
         self._thread = threading.Thread(target=self.serve_forever, args=(STOP_LOOK_S,), name=f"http-{port}")
@@ -85,7 +95,8 @@ class StoppableServer(ThreadingHTTPServer):
         with self._connections_lock:
             for connection in self._connections:
                 with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RD)
+                    # The plain socket's method: a TLS socket's own would end the encryption under a reply.
+                    socket.socket.shutdown(connection, socket.SHUT_RD)
         self.server_close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -93,6 +104,24 @@ class StoppableServer(ThreadingHTTPServer):
         with self._connections_lock:
             self._connections.add(request)
         super().process_request(request, client_address)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve the connection, in its own thread: a client that is slow to shake hands holds up no other."""
+        if self._tls is None:
+            super().finish_request(request, client_address)
+            return
+        secured = self._tls.wrap(request)
+        if secured is None:
+            return
+        with self._connections_lock:
+            self._connections.discard(request)
+            self._connections.add(secured)
+        try:
+            if self._tls.shake_hands(secured, client_address):
+                super().finish_request(secured, client_address)
+                say_goodbye(secured)
+        finally:
+            self.shutdown_request(secured)
 
     def shutdown_request(self, request: Any) -> None:
         """Forget the connection and close it."""

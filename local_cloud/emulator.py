@@ -28,6 +28,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from local_cloud import presigned
 from local_cloud.calls import Call, Reply
 from local_cloud.journal import Journal, StateError, Write
+from local_cloud.mailbox import Mailbox
 from local_cloud.messages import NO_CHANGES, QueueWatch, replace_messages
 from local_cloud.repairs import Clock, repaired_moto
 from local_cloud.transactions import AppliedTokens
@@ -38,6 +39,8 @@ IN_PROCESS_URL = "http://127.0.0.1"
 
 QUEUE_SERVICES = frozenset({"s3", "sqs"})
 """Calls of these services can change what is in a queue."""
+
+SEND_EMAIL_PATH = "/v2/email/outbound-emails"
 
 _MOTO_IN_USE = threading.Lock()
 
@@ -52,10 +55,12 @@ class Emulator:
 
     Attributes:
         changed: Set after every call that may have put a message into a queue; whoever waits for it clears it.
+        mails: The mails that were sent.
     """
 
     def __init__(self, journal: Journal | None = None) -> None:
         self.changed = threading.Event()
+        self.mails = Mailbox()
         self._journal = journal
         self._restored = False
         self._broken = False
@@ -148,6 +153,8 @@ class Emulator:
         reply = self._run(write)
         if reply.accepted:
             self._record(write)
+            if write.service == "sesv2" and call.variables.get("PATH_INFO") == SEND_EMAIL_PATH:
+                self.mails.keep(call.body)
         return write.service, reply
 
     def _seed(self) -> int:

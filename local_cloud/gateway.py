@@ -1,14 +1,8 @@
-"""Chalice's local server with the manners of API Gateway and Lambda: their limits, and an answer to everything.
-
-Decision: what the gateway refuses by itself is answered as `application/problem+json` (RFC 9457), the form that the
-application's own errors have, so that a client reads one form. The member `message`, which is all that AWS sends, is
-there as well. On AWS the bodies of these few answers (403 for an unknown route, 413, 500) have `message` alone.
-"""
+"""Chalice's local server with the manners of API Gateway and Lambda: their limits, and an answer to everything."""
 
 import base64
 import contextlib
 import functools
-import http
 import json
 import socket
 import sys
@@ -31,8 +25,10 @@ from chalice.local import (
 
 from local_cloud.calls import Reply
 from local_cloud.connections import STALLED_CLIENT_TIMEOUT_S, StoppableServer, send_reply
-from local_cloud.framing import BodyRefusedError, ClientGoneError, read_body
+from local_cloud.framing import BodyRefusedError, ClientGoneError, read_body, require_fields
+from local_cloud.refusals import Refusals
 from local_cloud.routing import RouteMatcher, decoded
+from local_cloud.tls import TlsEnd
 
 LARGEST_BODY_BYTES = 10 * 1024 * 1024
 """API Gateway: payload size."""
@@ -56,6 +52,12 @@ class PayloadTooLargeError(LocalGatewayException):
     CODE = 413
 
 
+class ResultTooLargeError(LocalGatewayException):
+    """The result would be larger than Lambda gives."""
+
+    CODE = 502
+
+
 class ApiServer(StoppableServer):
     """Serves a Chalice app's REST API.
 
@@ -63,14 +65,17 @@ class ApiServer(StoppableServer):
         listener: What `connections.listen` returned.
         app: The app, inside `serving`.
         access_log: Whether each request gives a line on stderr: method, path, status, milliseconds.
+        tls: The server's end of TLS; None serves plain HTTP.
     """
 
-    def __init__(self, listener: socket.socket, app: Chalice, *, access_log: bool = True) -> None:
+    def __init__(
+        self, listener: socket.socket, app: Chalice, *, access_log: bool = True, tls: TlsEnd | None = None
+    ) -> None:
         config = Config.create(
             chalice_stage="local", lambda_timeout=FUNCTION_TIMEOUT_S, lambda_memory_size=FUNCTION_MEMORY_MB
         )
-        handler = functools.partial(ApiRequestHandler, access_log, app, config)
-        super().__init__(listener, handler)
+        handler = functools.partial(ApiRequestHandler, access_log, app, config, Refusals(app))
+        super().__init__(listener, handler, tls)
 
 
 class _PerThread(LocalChalice):
@@ -141,11 +146,20 @@ class ApiRequestHandler(ChaliceRequestHandler):
 
     disable_nagle_algorithm = True
     timeout = STALLED_CLIENT_TIMEOUT_S
+    request_version: str
 
-    def __init__(self, access_log: bool, app: Chalice, config: Config, *connection: Any) -> None:  # noqa: FBT001 - see ApiServer
+    def __init__(
+        self,
+        access_log: bool,  # noqa: FBT001 - see ApiServer
+        app: Chalice,
+        config: Config,
+        refusals: Refusals,
+        *connection: Any,
+    ) -> None:
         self._access_log = access_log
         self._app = app
         self._config = config
+        self._refusals = refusals
         request, client_address, server = connection
         super().__init__(request, client_address, server, app, config)
 
@@ -162,13 +176,19 @@ class ApiRequestHandler(ChaliceRequestHandler):
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle  # noqa: N815 - http.server's
 
     def _reply(self) -> Reply:
+        if self.request_version == self.default_request_version:
+            self.request_version = self.protocol_version
+            return self._refusals.problem(505, "HTTP/0.9 is not spoken here.")
         try:
+            require_fields(self.headers)
             body = read_body(self.headers, self.rfile, LARGEST_BODY_BYTES, DRAIN_BYTES)
         except BodyRefusedError as error:
             self.close_connection = self.close_connection or not error.readable
-            return problem(error.status, error.detail)
+            return self._refusals.problem(error.status, error.detail)
         if len(self.requestline) + sum(len(value) for value in self.headers.values()) > LARGEST_HEADERS_BYTES:
-            return problem(431, f"The request line and the headers are larger than {LARGEST_HEADERS_BYTES:,} bytes.")
+            return self._refusals.problem(
+                431, f"The request line and the headers are larger than {LARGEST_HEADERS_BYTES:,} bytes."
+            )
         return self._invoke(body)
 
     def _invoke(self, body: bytes) -> Reply:
@@ -179,10 +199,10 @@ class ApiRequestHandler(ChaliceRequestHandler):
             return _reply_of(result, wants_binary=_wants_binary(headers, self._app.api.binary_types))
         except LocalGatewayException as error:
             message = json.loads(error.body or b"{}")
-            return problem(error.CODE, str(message.get("message") or message.get("Message")))
+            return self._refusals.problem(error.CODE, str(message.get("message") or message.get("Message")))
         except (Exception, SystemExit):  # noqa: BLE001 - a function's end, however it comes, is the client's 500
             traceback.print_exc(file=sys.stderr)
-            return problem(500, "Internal server error")
+            return self._refusals.problem(500, "Internal server error")
 
     def _send(self, reply: Reply, started_s: float) -> None:
         # The line comes first: who has the reply can find the line.
@@ -195,22 +215,12 @@ class ApiRequestHandler(ChaliceRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer a request that http.server itself cannot read, in the form of all other refusals."""
         self.close_connection = True
-        send_reply(self, problem(code, explain or message or "The request cannot be read."))
+        # It takes what it cannot read for HTTP/0.9, whose answers have no head.
+        self.request_version = self.protocol_version
+        send_reply(self, self._refusals.problem(code, explain or message or "The request cannot be read."))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is http.server's
         """Say nothing: `_send` writes the one line of a request."""
-
-
-def problem(status: int, detail: str) -> Reply:
-    """Return a problem document (RFC 9457) with the member `message` that AWS's own answers have."""
-    content = {
-        "type": "about:blank",
-        "title": http.HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "message": detail,
-    }
-    return Reply(status, [("Content-Type", "application/problem+json")], json.dumps(content).encode())
 
 
 def _wants_binary(headers: dict[str, str], binary_types: list[str]) -> bool:
@@ -238,7 +248,8 @@ def _reply_of(result: dict[str, Any], *, wants_binary: bool) -> Reply:
     for _, value in pairs:
         value.encode("latin-1")
     if encoded_bytes > LARGEST_RESULT_BYTES:
-        return problem(502, f"The function's result is larger than {LARGEST_RESULT_BYTES:,} bytes.")
+        message = f"The function's result is larger than {LARGEST_RESULT_BYTES:,} bytes."
+        raise ResultTooLargeError({}, json.dumps({"message": message}).encode())
     return Reply(int(result["statusCode"]), pairs, content)
 
 

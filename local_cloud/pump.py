@@ -26,6 +26,7 @@ RETRY_DELAYS_S = (1, 2, 4, 8)
 IDLE_S = 0.25
 """A retry falls due without a call that would wake the pump: it looks by itself so often."""
 DRAIN_LOOK_S = 0.02
+_DUE = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 
 
 class PumpError(Exception):
@@ -73,7 +74,11 @@ class EventPump:
         self._thread.join()
 
     def drain(self, timeout_s: float) -> None:
-        """Return when every message has been handled or is a dead letter; TimeoutError after `timeout_s` seconds."""
+        """Return when every message that is due has been handled or is a dead letter.
+
+        Raises:
+            TimeoutError: After `timeout_s` seconds some are still waiting, being handled, or due for a repetition.
+        """
         deadline_s = time.monotonic() + timeout_s
         while waiting := sum(self._waiting(subscription) for subscription in self._subscriptions):
             if time.monotonic() > deadline_s:
@@ -93,9 +98,12 @@ class EventPump:
         )
 
     def _waiting(self, subscription: _Subscription) -> int:
-        """Return the number of messages in a queue: those to be had, those being handled, those put off."""
+        """Return the number of messages in a queue: those to be had, being handled, or put off after a failure.
+
+        Those that were sent for later are left out: that may be a quarter of an hour away.
+        """
         attributes = self._sqs.get_queue_attributes(QueueUrl=subscription.url, AttributeNames=["All"])["Attributes"]
-        return sum(int(count) for name, count in attributes.items() if name.startswith("ApproximateNumberOfMessages"))
+        return sum(int(count) for name, count in attributes.items() if name in _DUE)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -62,6 +62,8 @@ class ResourceMaker:
             "AWS::SQS::QueuePolicy": self._queue_policy,
             "AWS::SecretsManager::Secret": self._secret,
             "AWS::CloudWatch::Alarm": self._alarm,
+            "AWS::SES::EmailIdentity": self._email_identity,
+            "AWS::Logs::LogGroup": self._log_group,
         }
 
     def make_all(self, template: Template) -> Mapping[str, Made]:
@@ -107,6 +109,7 @@ class ResourceMaker:
             "PublicAccessBlockConfiguration": _set_public_access_block,
             "BucketEncryption": _set_encryption,
             "NotificationConfiguration": _set_notifications,
+            "LifecycleConfiguration": _set_lifecycle,
         }
         known_only(properties, ("BucketName", *settings), resource.logical_id)
         s3 = self._client("s3")
@@ -161,6 +164,19 @@ class ResourceMaker:
         arn = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]["AlarmArn"]
         return Made(name, {"Arn": arn})
 
+    def _email_identity(self, resource: Resource, properties: Properties) -> Made:
+        known_only(properties, ("EmailIdentity",), resource.logical_id)
+        self._client("sesv2").create_email_identity(EmailIdentity=properties["EmailIdentity"])
+        return Made(properties["EmailIdentity"])
+
+    def _log_group(self, resource: Resource, properties: Properties) -> Made:
+        known_only(properties, ("LogGroupName", "RetentionInDays"), resource.logical_id)
+        logs, name = self._client("logs"), properties["LogGroupName"]
+        logs.create_log_group(logGroupName=name)
+        if "RetentionInDays" in properties:
+            logs.put_retention_policy(logGroupName=name, retentionInDays=properties["RetentionInDays"])
+        return Made(name)
+
 
 def _attribute(value: Any) -> str:
     """Return a queue's property as the text that SQS takes."""
@@ -187,6 +203,25 @@ def _set_encryption(s3: Any, bucket: str, value: Any) -> None:
         for rule in value["ServerSideEncryptionConfiguration"]
     ]
     s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": rules})
+
+
+def _set_lifecycle(s3: Any, bucket: str, value: Any) -> None:
+    known_only(value, ("Rules",), "LifecycleConfiguration")
+    rules = [_lifecycle_rule(rule) for rule in value["Rules"]]
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+
+
+def _lifecycle_rule(rule: Any) -> dict[str, Any]:
+    as_they_are = ("AbortIncompleteMultipartUpload", "NoncurrentVersionExpiration")
+    known = ("Id", "Status", "Prefix", "ExpirationInDays", "ExpiredObjectDeleteMarker", *as_they_are)
+    known_only(rule, known, "LifecycleConfiguration")
+    made = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}}
+    made |= {name: rule[name] for name in as_they_are if name in rule}
+    if days := rule.get("ExpirationInDays"):
+        made["Expiration"] = {"Days": days}
+    if "ExpiredObjectDeleteMarker" in rule:
+        made["Expiration"] = {"ExpiredObjectDeleteMarker": rule["ExpiredObjectDeleteMarker"]}
+    return made
 
 
 def _set_notifications(s3: Any, bucket: str, value: Any) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import urllib3
 
+from tests.declared import check_answer
+
 PASSWORD = "correct horse battery"
 
 
@@ -35,7 +37,7 @@ class Answer:
 
 
 class Api:
-    """Sends requests to an API as they are given, and follows nothing by itself."""
+    """Sends requests to an API as they are given, follows nothing, and holds each answer to its declaration."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -58,6 +60,7 @@ class Api:
         if "json" in content:
             body, all_headers["Content-Type"] = json.dumps(content["json"]).encode(), "application/json"
         reply = self._pool.request(method, self.url + path, body=body, headers=all_headers)
+        check_answer(method, path, reply.status, reply.headers, reply.data)
         return Answer(reply.status, reply.headers, reply.data)
 
     def close(self) -> None:

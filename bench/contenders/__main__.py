@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 from bench.contenders.parts import make_parts
+from bench.contenders.profile import check_profile, profile_event
 from bench.contenders.workload import Context, Handler, check_contender, event, event_text
 from bench.measure import Batch, interleave, progress
 
@@ -27,6 +28,7 @@ CONTENDERS = (
 )
 _COMPETITORS = ("aws_lambda_powertools", "pydantic", "fastapi", "mangum")
 _UNCHECKED = ("chalice_bare",)
+PROFILE = "GET /v1/users/me: "
 _DISTRIBUTIONS = ("chalice", "pyjwt", "msgspec", "pydantic", "aws-lambda-powertools", "fastapi", "mangum")
 
 
@@ -37,7 +39,11 @@ def main(rounds: int, calls: int) -> dict[str, Any]:
     for name, handler in handlers.items():
         if name not in _UNCHECKED:
             check_contender(name, handler)
-    batches = {name: _batch(handler, calls) for name, handler in (handlers | parts).items()}
+            check_profile(name, handler)
+    batches = {name: _batch(handler, calls, event_text(event())) for name, handler in (handlers | parts).items()}
+    batches |= {
+        PROFILE + name: _batch(handler, calls, event_text(profile_event())) for name, handler in handlers.items()
+    }
     for batch in batches.values():
         batch()
     return {"us": interleave(batches, rounds=rounds, what="dispatch"), "versions": _versions()}
@@ -57,8 +63,8 @@ def _handlers() -> dict[str, Handler]:
     return handlers
 
 
-def _batch(handler: Handler, calls: int) -> Batch:
-    text, context = event_text(event()), Context()
+def _batch(handler: Handler, calls: int, text: str) -> Batch:
+    context = Context()
 
     def batch() -> float:
         # Fresh events, as Lambda gives them; they are decoded before the clock starts.
@@ -81,5 +87,5 @@ def _versions() -> dict[str, str]:
 if __name__ == "__main__":
     # Nothing here may depend on the account of who runs it, or reach it.
     os.environ |= dict.fromkeys(("STAGE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "bench")
-    os.environ["AWS_REGION"] = "us-east-1"
+    os.environ |= {"AWS_REGION": "us-east-1", "LOG_REQUESTS": "0"}
     json.dump(main(int(sys.argv[1]), int(sys.argv[2])), sys.stdout)

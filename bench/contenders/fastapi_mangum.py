@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Header, HTTPException  # type: ignore[import-not-found] # only the bench has it
 from mangum import Mangum  # type: ignore[import-not-found] # only the benchmarks install it
 
-from bench.contenders.pydantic_models import BridgeView, NewBridge, new_bridge
+from bench.contenders.pydantic_models import BridgeView, NewBridge, UserView, new_bridge, show_user
 from bench.contenders.workload import Handler, NotAuthenticatedError, authenticate
 
 
@@ -18,12 +18,16 @@ async def require_user(authorization: Annotated[str | None, Header()] = None) ->
 
 
 def make_handler() -> Handler:
-    """Return an application with one route, behind its Lambda adapter."""
+    """Return an application with both routes, behind its Lambda adapter."""
     app = FastAPI()
 
     @app.post("/v1/bridges", status_code=201)  # type: ignore[untyped-decorator] # as above
     async def add_bridge(body: NewBridge, _user_id: Annotated[str, Depends(require_user)]) -> BridgeView:
-        return new_bridge(body.name)
+        return new_bridge(body)
+
+    @app.get("/v1/users/me")  # type: ignore[untyped-decorator] # as above
+    async def get_user(_user_id: Annotated[str, Depends(require_user)]) -> UserView:
+        return show_user()
 
     handler: Handler = Mangum(app, lifespan="off")
     return handler

@@ -5,11 +5,12 @@ from unittest import mock
 
 from bench.contenders.workload import Handler, authenticate
 from chalicelib.accounts import service, store
+from chalicelib.devices import bridges
 
 
 def make_parts() -> dict[str, Handler]:
     """Return what can be timed alone; to be called before a contender replaces the domain's verb."""
-    add_bridge = service.add_bridge
+    add_bridge = bridges.add_bridge
     mock.patch.object(store, "add_bridge", return_value=None).start()
 
     def pyjwt_alone(event: dict[str, Any], _: object) -> object:
@@ -24,5 +25,5 @@ def make_parts() -> dict[str, Handler]:
     return {
         "part: the checks with plain PyJWT": pyjwt_alone,
         "part: service.authenticate": our_authentication,
-        "part: service.add_bridge, its store call apart": our_domain,
+        "part: bridges.add_bridge, its store call apart": our_domain,
     }

@@ -11,12 +11,12 @@ from aws_lambda_powertools.event_handler.exceptions import (  # type: ignore[imp
     UnauthorizedError,
 )
 
-from bench.contenders.pydantic_models import BridgeView, NewBridge, new_bridge
+from bench.contenders.pydantic_models import BridgeView, NewBridge, UserView, new_bridge, show_user
 from bench.contenders.workload import Handler, NotAuthenticatedError, authenticate
 
 
 def make_handler() -> Handler:
-    """Return a resolver with one route."""
+    """Return a resolver with both routes."""
     app = APIGatewayRestResolver(enable_validation=True)
 
     def require_user(resolver: APIGatewayRestResolver, next_middleware: Callable[[Any], Any]) -> Response:
@@ -28,7 +28,11 @@ def make_handler() -> Handler:
 
     @app.post("/v1/bridges", middlewares=[require_user])  # type: ignore[untyped-decorator] # as above
     def add_bridge(body: NewBridge) -> tuple[BridgeView, int]:
-        return new_bridge(body.name), 201
+        return new_bridge(body), 201
+
+    @app.get("/v1/users/me", middlewares=[require_user])  # type: ignore[untyped-decorator] # as above
+    def get_user() -> UserView:
+        return show_user()
 
     handler: Handler = app.resolve
     return handler

@@ -11,12 +11,12 @@ from aws_lambda_powertools.event_handler.exceptions import (  # type: ignore[imp
     UnauthorizedError,
 )
 
-from bench.contenders.pydantic_models import NewBridge, new_bridge
+from bench.contenders.pydantic_models import NewBridge, new_bridge, show_user
 from bench.contenders.workload import Handler, NotAuthenticatedError, authenticate
 
 
 def make_handler() -> Handler:
-    """Return a resolver with one route."""
+    """Return a resolver with both routes."""
     app = APIGatewayRestResolver(enable_validation=True)
 
     # Its result has no annotation on purpose: with one, Powertools would validate the answer.
@@ -26,7 +26,15 @@ def make_handler() -> Handler:
             authenticate(app.current_event.headers.get("authorization"))
         except NotAuthenticatedError as error:
             raise UnauthorizedError("Send a valid access token.") from error
-        return Response(201, "application/json", body=new_bridge(body.name).model_dump_json())
+        return Response(201, "application/json", body=new_bridge(body).model_dump_json())
+
+    @app.get("/v1/users/me")
+    def get_user():  # type: ignore[no-untyped-def] # noqa: ANN202 - see above
+        try:
+            authenticate(app.current_event.headers.get("authorization"))
+        except NotAuthenticatedError as error:
+            raise UnauthorizedError("Send a valid access token.") from error
+        return Response(200, "application/json", body=show_user().model_dump_json())
 
     handler: Handler = app.resolve
     return handler

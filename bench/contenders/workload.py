@@ -31,6 +31,7 @@ ANSWER = {
     "name": _BODY["name"],
     "created_at": "2026-11-01T18:30:15.250000Z",
     "credential": CREDENTIAL,
+    "kind": "personal",
 }
 
 
@@ -88,12 +89,20 @@ def event(
         authorization: The header, by default with a valid access token; None for no header.
         content_type: The body's type.
     """
+    one = bare_event("POST", "/v1/bridges", authorization=authorization, content_type=content_type)
+    return {**one, "body": json.dumps(_BODY) if body is None else body}
+
+
+def bare_event(
+    method: str, path: str, *, authorization: str | None = "", content_type: str | None = None
+) -> dict[str, Any]:
+    """Return an event without a body; `authorization` is as in `event`."""
     headers = {
         "Accept": "application/json",
         "Accept-Encoding": "gzip, deflate, br",
         "CloudFront-Forwarded-Proto": "https",
         "CloudFront-Viewer-Country": "US",
-        "Content-Type": content_type,
+        **({} if content_type is None else {"Content-Type": content_type}),
         "Host": "abcdefghij.execute-api.us-east-1.amazonaws.com",
         "User-Agent": "revmetrix-phone/1.0",
         "Via": "2.0 0123456789abcdef.cloudfront.net (CloudFront)",
@@ -105,37 +114,37 @@ def event(
     if authorization is not None:
         headers["Authorization"] = authorization or f"Bearer {access_token()}"
     return {
-        "resource": "/v1/bridges",
-        "path": "/v1/bridges",
-        "httpMethod": "POST",
+        "resource": path,
+        "path": path,
+        "httpMethod": method,
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
         "queryStringParameters": None,
         "multiValueQueryStringParameters": None,
         "pathParameters": None,
         "stageVariables": None,
-        "requestContext": _request_context(),
-        "body": json.dumps(_BODY) if body is None else body,
+        "requestContext": _request_context(method, path),
+        "body": None,
         "isBase64Encoded": False,
     }
 
 
-def _request_context() -> dict[str, Any]:
+def _request_context(method: str, path: str) -> dict[str, Any]:
     return {
         "accountId": "000000000000",
         "apiId": "abcdefghij",
         "domainName": "abcdefghij.execute-api.us-east-1.amazonaws.com",
         "domainPrefix": "abcdefghij",
         "extendedRequestId": "AbCdEfGhIjKlMnO=",
-        "httpMethod": "POST",
+        "httpMethod": method,
         "identity": {"sourceIp": "192.0.2.10", "userAgent": "revmetrix-phone/1.0", "user": None, "userArn": None},
-        "path": "/api/v1/bridges",
+        "path": f"/api{path}",
         "protocol": "HTTP/1.1",
         "requestId": "6f1a6f8e-6c3b-4f9d-8b8e-000000000001",
         "requestTime": "01/Nov/2026:18:30:15 +0000",
         "requestTimeEpoch": 1793557815250,
         "resourceId": "abc123",
-        "resourcePath": "/v1/bridges",
+        "resourcePath": path,
         "stage": "api",
     }
 

@@ -1,1 +1,1 @@
-"""Accounts: users, logins, tokens and bridges. The User database."""
+"""Accounts: users, logins, tokens and the audit. The User database."""

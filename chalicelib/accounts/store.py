@@ -1,22 +1,37 @@
 """The User database in DynamoDB: each function is one read, or one write that happens wholly or not at all."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.accounts.items import BridgeItem, CredentialItem, LoginItem, RefreshItem, UserItem, UsernameItem
-from chalicelib.dynamodb import ConditionFailedError, write_together
+from chalicelib.accounts.closing import CLOSING, IS_OPEN
+from chalicelib.accounts.decoys import read_nothing
+from chalicelib.accounts.items import (
+    AuditItem,
+    CodeItem,
+    EmailItem,
+    NamesByUsername,
+    UserItem,
+    UsernameItem,
+    user_key,
+)
+from chalicelib.accounts.names import fold_email
+from chalicelib.dynamodb import told_conditions, write_together
 
 if TYPE_CHECKING:
+    from pynamodb.expressions.condition import Condition
     from pynamodb.expressions.update import Action
 
-_UNUSED = RefreshItem.pk.exists() & RefreshItem.successor.does_not_exist()
+
+Changes: TypeAlias = "list[Action]"
+"""What a write changes of an item."""
 
 
-def user_key(user_id: str) -> str:
-    """Return the partition of everything that belongs to a user."""
-    return f"U#{user_id}"
+def username_item(folded: str, user_id: str) -> UsernameItem:
+    """Return the claim on a folded username."""
+    key = f"N#{folded}"
+    return UsernameItem(key, UsernameItem.SK, user_id=user_id, listing=NamesByUsername.LISTING, folded=folded)
 
 
 def add_user(user: UserItem, name: UsernameItem) -> None:
@@ -33,163 +48,138 @@ def add_user(user: UserItem, name: UsernameItem) -> None:
     write_together(actions)
 
 
-def find_user_id(folded_username: str) -> str | None:
-    """Return the user of a folded username."""
+def find_user_id(folded_username: str, *, at_once: bool = True) -> str | None:
+    """Return the user of a folded username; what is not read at once costs half, and may be a moment old."""
     try:
-        return UsernameItem.get(f"N#{folded_username}", UsernameItem.SK, consistent_read=True).user_id
+        return UsernameItem.get(f"N#{folded_username}", UsernameItem.SK, consistent_read=at_once).user_id
     except DoesNotExist:
+        read_nothing(UsernameItem)
         return None
 
 
-def find_user(user_id: str) -> UserItem | None:
-    """Return a user."""
+def find_user(user_id: str, *, at_once: bool = True) -> UserItem | None:
+    """Return a user; one that is not read at once costs half, and may be a moment old."""
     try:
-        return UserItem.get(user_key(user_id), UserItem.SK, consistent_read=True)
+        return UserItem.get(user_key(user_id), UserItem.SK, consistent_read=at_once)
     except DoesNotExist:
+        read_nothing(UserItem)
         return None
 
 
-def replace_password_hash(user: UserItem, kept_hash: str) -> None:
-    """Write a password's new hash.
+def find_usable_user(user_id: str) -> UserItem | None:
+    """Return a user who may have logins: one who is there, neither locked nor closing."""
+    user = find_user(user_id)
+    return user if user is not None and user.state != CLOSING and not user.locked_at else None
+
+
+def find_email_owner(folded_email: str) -> str | None:
+    """Return the user who has confirmed a folded address."""
+    try:
+        return EmailItem.get(f"E#{folded_email}", EmailItem.SK, consistent_read=True).user_id
+    except DoesNotExist:
+        read_nothing(EmailItem)
+        return None
+
+
+def change_user(user: UserItem, changes: Changes, claim: UsernameItem | None = None, release: str = "") -> None:
+    """Change a user as it was read, with another username when there is one to claim, and count its version up.
+
+    Args:
+        user: The user as it was read.
+        changes: What changes.
+        claim: The item of a new username.
+        release: The folded username that becomes free.
 
     Raises:
-        ConditionFailedError: The password was changed meanwhile; the newer one stays.
+        ConditionFailedError: The user was changed meanwhile or is closing, or the new username is taken.
     """
-    unchanged = UserItem.password_hash == user.password_hash
-    new: list[Action] = [UserItem.password_hash.set(kept_hash)]
-    write_together(lambda write: write.update(user, actions=new, condition=unchanged))
-
-
-def add_login(login: LoginItem, refresh: RefreshItem) -> None:
-    """Write a login and its first refresh token together."""
 
     def actions(write: TransactWrite) -> None:
-        write.save(login)
-        write.save(refresh)
+        if claim is not None:
+            write.save(claim, condition=UsernameItem.pk.does_not_exist())
+            write.delete(UsernameItem(f"N#{release}", UsernameItem.SK), condition=UsernameItem.user_id == _id_of(user))
+        write.update(user, actions=[*changes, _next_version(user)], condition=_is_as_read(user))
 
     write_together(actions)
 
 
-def find_refresh(token_sha256: str) -> RefreshItem | None:
-    """Return a refresh token by its hash."""
-    try:
-        return RefreshItem.get(f"R#{token_sha256}", RefreshItem.SK, consistent_read=True)
-    except DoesNotExist:
-        return None
-
-
-def rotate_refresh(old: RefreshItem, new: RefreshItem, rotated_at_s: int) -> None:
-    """Put a new refresh token in the place of one that was never used, while its login is open.
+def confirm_email(user: UserItem, code: CodeItem, folded: str, changes: Changes) -> None:
+    """Make an address the user's own, in the place of the one confirmed before, and use its code up.
 
     Raises:
-        ConditionFailedError: It was used meanwhile, or the login has ended.
+        ConditionFailedError: It is another user's, the code was used, or the user was changed meanwhile or is closing.
     """
-    successor: list[Action] = [RefreshItem.successor.set(_hash_of(new)), RefreshItem.rotated_at.set(rotated_at_s)]
+    owner = EmailItem(f"E#{folded}", EmailItem.SK, user_id=_id_of(user))
+    is_free = EmailItem.pk.does_not_exist() | (EmailItem.user_id == owner.user_id)
+    before = fold_email(user.verified_email or "")
 
     def actions(write: TransactWrite) -> None:
-        write.update(old, actions=successor, condition=_UNUSED)
-        write.save(new)
-        _require_open(write, old)
+        write.save(owner, condition=is_free)
+        if before and before != folded:
+            write.delete(EmailItem(f"E#{before}", EmailItem.SK), condition=is_free)
+        write.delete(code, condition=CodeItem.code_sha256 == code.code_sha256)
+        new = [*changes, UserItem.verified_email.set(code.email), _next_version(user)]
+        write.update(user, actions=new, condition=_is_as_read(user))
 
     write_together(actions)
 
 
-def replace_successor(old: RefreshItem, new: RefreshItem) -> None:
-    """Void an unused successor, whose reply was lost, and put a fresh one in its place, while the login is open.
+def set_password(user: UserItem, changes: Changes, code: CodeItem | None = None) -> None:
+    """Change a password, and use up the code that allowed it.
 
     Raises:
-        ConditionFailedError: The successor was used meanwhile, or the login has ended.
+        ConditionFailedError: The password was changed or the code used meanwhile, or the user is closing.
     """
-    successor: list[Action] = [RefreshItem.successor.set(_hash_of(new))]
+    unchanged = (UserItem.password_hash == user.password_hash) & IS_OPEN
 
     def actions(write: TransactWrite) -> None:
-        write.update(old, actions=successor, condition=RefreshItem.successor == old.successor)
-        write.delete(RefreshItem(f"R#{old.successor}", RefreshItem.SK), condition=_UNUSED)
-        write.save(new)
-        _require_open(write, old)
+        write.update(user, actions=changes, condition=unchanged)
+        if code is not None:
+            write.delete(code, condition=CodeItem.code_sha256 == code.code_sha256)
 
     write_together(actions)
 
 
-def end_login(user_id: str, login_id: str, ended_at: str) -> None:
-    """End a login: none of its refresh tokens works any more.
+def manage_user(user_id: str, changes: Changes, record: AuditItem) -> None:
+    """Change a user as an admin does, whatever else changes it, count its version up, and record it with that.
 
     Raises:
-        ConditionFailedError: There is no such login.
+        ConditionFailedError: There is no such user.
     """
-    login = LoginItem(user_key(user_id), f"LOGIN#{login_id}")
-    ended: list[Action] = [LoginItem.ended_at.set(ended_at)]
-    write_together(lambda write: write.update(login, actions=ended, condition=LoginItem.pk.exists()))
-
-
-def add_bridge(bridge: BridgeItem, credential: CredentialItem) -> None:
-    """Write a bridge and its credential together."""
+    # Users of version 1 of the schema have none.
+    next_version = UserItem.version.set((UserItem.version | 1) + 1)
 
     def actions(write: TransactWrite) -> None:
-        write.save(bridge)
-        write.save(credential, condition=CredentialItem.pk.does_not_exist())
+        user = UserItem(user_key(user_id), UserItem.SK)
+        write.update(user, actions=[*changes, next_version], condition=UserItem.pk.exists())
+        write.save(record, condition=AuditItem.pk.does_not_exist())
 
     write_together(actions)
 
 
-def find_credential(credential_sha256: str) -> CredentialItem | None:
-    """Return a bridge's credential by its hash."""
-    try:
-        return CredentialItem.get(f"B#{credential_sha256}", CredentialItem.SK, consistent_read=True)
-    except DoesNotExist:
-        return None
-
-
-def find_bridge(user_id: str, bridge_id: str) -> BridgeItem | None:
-    """Return a bridge of a user."""
-    try:
-        return BridgeItem.get(user_key(user_id), BridgeItem.SK_PREFIX + bridge_id, consistent_read=True)
-    except DoesNotExist:
-        return None
-
-
-def set_heartbeat(user_id: str, bridge_id: str, heartbeat: object, received_at: str) -> None:
-    """Write a bridge's last heartbeat onto it; written twice it is the same.
+def update_user(user_id: str, changes: Changes, condition: "Condition | None" = None) -> None:
+    """Change a user in a way that is the same when it is done twice.
 
     Raises:
-        ConditionFailedError: There is no such bridge any more, and this makes none.
+        ConditionFailedError: There is no such user, or not as the condition wants it.
     """
-    bridge = BridgeItem(user_key(user_id), BridgeItem.SK_PREFIX + bridge_id)
-    latest: list[Action] = [
-        BridgeItem.heartbeat.set(heartbeat),
-        BridgeItem.heartbeat_received_at.set(received_at),
-    ]
-    try:
-        bridge.update(actions=latest, condition=BridgeItem.pk.exists())
-    except UpdateError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
-            raise
-        raise ConditionFailedError(str(error)) from error
+    wanted = UserItem.pk.exists() if condition is None else UserItem.pk.exists() & condition
+    with told_conditions():
+        UserItem(user_key(user_id), UserItem.SK).update(actions=changes, condition=wanted)
 
 
-def bridges_of(user_id: str, limit: int, after: str | None) -> tuple[list[BridgeItem], str | None]:
-    """Return a part of a user's bridges in the order of their ids, and the sort key where the next part begins."""
-    start = None if after is None else {"pk": {"S": user_key(user_id)}, "sk": {"S": after}}
-    found = BridgeItem.query(
-        user_key(user_id),
-        BridgeItem.sk.startswith(BridgeItem.SK_PREFIX),
-        consistent_read=True,
-        limit=limit,
-        last_evaluated_key=start,
-    )
-    items = list(found)
-    last = found.last_evaluated_key
-    return items, last["sk"]["S"] if last else None
+def _id_of(user: UserItem) -> str:
+    return str(user.pk).removeprefix("U#")
 
 
-def _hash_of(refresh: RefreshItem) -> str:
-    return str(refresh.pk).removeprefix("R#")
+def _next_version(user: UserItem) -> "Action":
+    return UserItem.version.set(int(user.version) + 1)
 
 
-def _require_open(write: TransactWrite, refresh: RefreshItem) -> None:
-    write.condition_check(
-        LoginItem,
-        user_key(refresh.user_id),
-        f"LOGIN#{refresh.login_id}",
-        condition=LoginItem.pk.exists() & LoginItem.ended_at.does_not_exist(),
-    )
+def _is_as_read(user: UserItem) -> "Condition":
+    unchanged: Condition = UserItem.version == user.version
+    if int(user.version) == 1:
+        # Users of version 1 of the schema have none.
+        unchanged |= UserItem.version.does_not_exist()
+    is_as_read: Condition = unchanged & IS_OPEN
+    return is_as_read

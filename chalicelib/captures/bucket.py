@@ -1,6 +1,7 @@
 """The raw bucket in S3: objects are written once, under a key that the server makes, and never changed.
 
-Only one whose bytes are not what its key says is ever removed, and only by the function that found it out.
+Only one whose bytes are not what its key says is ever removed, and only by the function that found it out
+(`object_versions` apart: what an erasure removes).
 """
 
 import base64
@@ -70,10 +71,10 @@ class PresignedPut:
 
 
 def parse_object_key(key: str) -> tuple[str, str] | None:
-    """Return the user and the hash of a key, None for an object that is no capture."""
+    """Return the place and the hash of a key, None for an object that is no capture."""
     prefix, _, rest = key.partition("/")
-    user_id, _, sha256 = rest.partition("/")
-    return (user_id, sha256) if prefix == _PREFIX and user_id and len(sha256) == 64 else None  # noqa: PLR2004 - SHA-256 in hex
+    place, _, sha256 = rest.rpartition("/")
+    return (place, sha256) if prefix == _PREFIX and place and len(sha256) == 64 else None  # noqa: PLR2004 - SHA-256 in hex
 
 
 def put_once(key: str, data: bytes, sha256: str) -> None:

@@ -4,11 +4,10 @@ from typing import Any, ClassVar
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, LocalSecondaryIndex
-from pynamodb.models import Model
 
+from chalicelib.captures import upgrades
 from chalicelib.dynamodb import CapturesTable
-
-SCHEMA_VERSION = 1
+from chalicelib.versions import VersionedItem
 
 
 class ByReceived(LocalSecondaryIndex["CaptureItem"]):  # type: ignore[no-untyped-call]  # pynamodb leaves it untyped
@@ -24,16 +23,15 @@ class ByReceived(LocalSecondaryIndex["CaptureItem"]):  # type: ignore[no-untyped
         projection = AllProjection()
 
 
-class CaptureItem(Model):
-    """A capture of a user: `U#<user>`, `C#<sha256>`. Written once; what follows from the bytes is kept elsewhere.
+class CaptureItem(VersionedItem):
+    """A capture in a place: `U#<place>`, `C#<sha256>`. Written once; what follows from the bytes is kept elsewhere.
 
+    `brought_by` is the owner of the bridge that brought it; `start_at` when the shot began, as far as that is known.
     Only the row of a rejected upload is ever replaced: by that of the right bytes, or of the next rejected upload.
     """
 
     SK_PREFIX: ClassVar[str] = "C#"
-    pk = UnicodeAttribute(hash_key=True)
-    sk = UnicodeAttribute(range_key=True)
-    v = NumberAttribute(default=SCHEMA_VERSION)
+    UPGRADES = (upgrades.capture_with_start,)
     received_key = UnicodeAttribute()
     by_received = ByReceived()
     object_key = UnicodeAttribute()
@@ -47,7 +45,10 @@ class CaptureItem(Model):
     format_version = NumberAttribute(null=True)
     provenance: Any = JSONAttribute(null=True)
     bridge_id = UnicodeAttribute(null=True)
+    brought_by = UnicodeAttribute(null=True)
+    bridge_kind = UnicodeAttribute(null=True)
     ticket_id = UnicodeAttribute(null=True)
+    start_at = UnicodeAttribute(null=True)
     received_at = UnicodeAttribute()
     write_id = UnicodeAttribute()
 
@@ -55,23 +56,44 @@ class CaptureItem(Model):
         """Where it stands."""
 
 
-class TicketItem(Model):
-    """Leave to put an object into the raw bucket: `U#<user>`, `T#<sha256>`. No capture, and in no list.
+class TicketItem(VersionedItem):
+    """Leave to put an object into the raw bucket: `U#<place>`, `T#<sha256>`. No capture, and in no list.
 
     It keeps what cannot be read from the bytes until they have arrived and were looked at. `open_until` ends the leave
     to send; `expires_at`, when DynamoDB removes the item, comes long after the last event that may need it.
     """
 
     SK_PREFIX: ClassVar[str] = "T#"
-    pk = UnicodeAttribute(hash_key=True)
-    sk = UnicodeAttribute(range_key=True)
-    v = NumberAttribute(default=SCHEMA_VERSION)
+    UPGRADES = (upgrades.ticket_with_bringer,)
     ticket_id = UnicodeAttribute()
     size_bytes = NumberAttribute()
     provenance: Any = JSONAttribute(null=True)
     bridge_id = UnicodeAttribute(null=True)
+    brought_by = UnicodeAttribute(null=True)
+    bridge_kind = UnicodeAttribute(null=True)
     open_until = NumberAttribute()
     expires_at = NumberAttribute()
+
+    class Meta(CapturesTable):
+        """Where it stands."""
+
+
+class WaitingItem(VersionedItem):
+    """A capture of a device that waits in an inbox: `D#<serial>`, `W#<start>#<bridge's owner>#<sha256>`."""
+
+    SK_PREFIX: ClassVar[str] = "W#"
+
+    class Meta(CapturesTable):
+        """Where it stands."""
+
+
+class BroughtItem(VersionedItem):
+    """Where a capture went that a user's bridge brought: `U#<bridge's owner>`, `B#<sha256>`."""
+
+    SK_PREFIX: ClassVar[str] = "B#"
+    place = UnicodeAttribute()
+    bridge_id = UnicodeAttribute()
+    brought_at = UnicodeAttribute()
 
     class Meta(CapturesTable):
         """Where it stands."""

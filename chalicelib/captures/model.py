@@ -5,6 +5,9 @@ from typing import Annotated, Any
 
 import msgspec
 
+CaptureId = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z", description="The SHA-256 of a capture's bytes, in hex.")
+]
 SMALLEST_CAPTURE_BYTES = 256
 """A capture begins with the device's first page."""
 LARGEST_CAPTURE_BYTES = 64 * 1024 * 1024
@@ -136,3 +139,39 @@ class RawLink(msgspec.Struct, frozen=True):
 
     url: str
     expires_at: datetime
+
+
+class InboxEntry(msgspec.Struct, frozen=True):
+    """A capture that one of the user's bridges brought and that is nobody's yet.
+
+    Attributes:
+        id: The SHA-256 of its bytes, in hex.
+        device: The device's serial; null when neither its bytes nor the bridge tell.
+        started_at: When the shot began: the bridge's word while it can be true, else when it was received.
+        size_bytes: How many bytes there are.
+        state: As of a capture.
+        reason: Why it was rejected; null in any other state.
+        bridge_id: The bridge that brought it.
+        received_at: When it came.
+    """
+
+    id: str
+    device: str | None
+    started_at: datetime
+    size_bytes: int
+    state: str
+    reason: str | None
+    bridge_id: str
+    received_at: datetime
+
+
+class InboxList(msgspec.Struct, frozen=True):
+    """A page of a list.
+
+    Attributes:
+        items: Newest first.
+        next: The cursor of the next page; null on the last one.
+    """
+
+    items: tuple[InboxEntry, ...]
+    next: str | None

@@ -1,16 +1,35 @@
 """Captures over HTTP."""
 
+from chalicelib.accounts.closing import AccountClosing
+from chalicelib.accounts.logins import AccountLocked
 from chalicelib.accounts.service import authenticate
-from chalicelib.captures import service, uploads
+from chalicelib.call import Call, Reply
+from chalicelib.captures import examples, inbox, service, uploads
 from chalicelib.captures.cursor import decode_cursor
-from chalicelib.captures.headers import check_digest, read_provenance
-from chalicelib.captures.model import CaptureList, CaptureView, UploadRequest, UploadTicket
-from chalicelib.lists import decode_limit
+from chalicelib.captures.headers import (
+    DigestMalformed,
+    DigestMismatch,
+    DigestMissing,
+    ProvenanceInvalid,
+    check_digest,
+    read_provenance,
+)
+from chalicelib.captures.model import (
+    CaptureId,
+    CaptureList,
+    CaptureView,
+    InboxList,
+    RawLink,
+    UploadRequest,
+    UploadTicket,
+)
+from chalicelib.operation import ListQuery, Scope
 from chalicelib.request import JSON
 from chalicelib.settings import LARGEST_INLINE_CAPTURE_BYTES
-from chalicelib.web import Call, Reply, Routes, Scope
+from chalicelib.web import Routes
 
-routes = Routes(__name__, authenticate)
+routes = Routes(__name__, authenticate, "captures")
+_ONE = {"capture_id": CaptureId}
 
 
 @routes.post(
@@ -19,7 +38,22 @@ routes = Routes(__name__, authenticate)
     request=bytes,
     response=CaptureView,
     status=201,
+    also={200: CaptureView},
     largest_bytes=LARGEST_INLINE_CAPTURE_BYTES,
+    required_headers={"Content-Digest": "`sha-256=:<base64 of the bytes' SHA-256>:` (RFC 9530)."},
+    headers={"Capture-Provenance": "What is known beside the bytes: base64url of JSON, at most 4 KiB."},
+    answer_headers={"Location": "The capture's path."},
+    problems=(
+        DigestMissing,
+        DigestMalformed,
+        DigestMismatch,
+        ProvenanceInvalid,
+        service.EmptyBody,
+        service.NotACapture,
+        AccountClosing,
+        AccountLocked,
+    ),
+    answer_example=examples.CAPTURE,
 )
 def keep_capture(call: Call[bytes]) -> Reply:
     """Keep a capture: 201 when it is new, 200 when the same bytes came before."""
@@ -33,8 +67,12 @@ def keep_capture(call: Call[bytes]) -> Reply:
     "/v1/captures/uploads",
     scope=Scope.USER_OR_BRIDGE,
     request=UploadRequest,
-    response=CaptureView | UploadTicket,
+    response=UploadTicket,
     status=201,
+    also={200: CaptureView},
+    problems=(ProvenanceInvalid, AccountClosing, AccountLocked),
+    example=examples.UPLOAD,
+    answer_example=examples.TICKET,
 )
 def request_upload(call: Call[UploadRequest]) -> Reply:
     """Give leave to put a capture straight into S3: 201 with a ticket, or 200 with the capture when it is there."""
@@ -42,21 +80,42 @@ def request_upload(call: Call[UploadRequest]) -> Reply:
     return Reply(answer, status=201 if isinstance(answer, UploadTicket) else 200)
 
 
-@routes.get("/v1/captures", scope=Scope.USER, response=CaptureList, query=("limit", "cursor"))
+@routes.get("/v1/captures", scope=Scope.USER, response=CaptureList, query=ListQuery, answer_example=examples.CAPTURES)
 def list_captures(call: Call[None]) -> CaptureList:
     """List one's captures, newest first."""
-    limit, after = decode_limit(call.query.get("limit")), decode_cursor(call.query.get("cursor"))
-    return service.newest(call.caller.user_id, limit, after)
+    return service.newest(call.caller.user_id, call.query.limit, decode_cursor(call.query.cursor))
 
 
-@routes.get("/v1/captures/{capture_id}", scope=Scope.USER_OR_BRIDGE, response=CaptureView)
+@routes.get(
+    "/v1/captures/{capture_id}",
+    scope=Scope.USER_OR_BRIDGE,
+    response=CaptureView,
+    parameters=_ONE,
+    problems=(AccountLocked,),
+    answer_example=examples.CAPTURE,
+)
 def get_capture(call: Call[None], capture_id: str) -> CaptureView:
     """Show a capture."""
-    return service.find(call.caller.user_id, capture_id)
+    return service.show(call.caller, capture_id)
 
 
-@routes.get("/v1/captures/{capture_id}/raw", scope=Scope.USER, response=bytes)
+@routes.get(
+    "/v1/captures/{capture_id}/raw",
+    scope=Scope.USER,
+    response=(bytes, RawLink),
+    parameters=_ONE,
+    problems=(service.RawMissing, service.RawChanged),
+)
 def get_raw(call: Call[None], capture_id: str) -> Reply:
     """Give a capture's bytes, as they came; above 4 MiB, where to fetch them."""
     given = service.raw(call.caller.user_id, capture_id)
     return Reply(given, headers={} if isinstance(given, bytes) else {"Content-Type": JSON})
+
+
+@routes.get("/v1/inbox", scope=Scope.USER, response=InboxList, query=ListQuery, answer_example=examples.INBOX)
+def list_inbox(call: Call[None]) -> InboxList:
+    """List what one's bridges brought that is nobody's yet, newest first.
+
+    A capture waits until whoever had its device at its start claims the device; its bytes are for that user alone.
+    """
+    return inbox.overview(call.caller.user_id, call.query.limit, decode_cursor(call.query.cursor))

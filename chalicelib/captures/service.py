@@ -3,17 +3,18 @@
 import hashlib
 import re
 import time
+from dataclasses import replace
 
 import msgspec
 
-from chalicelib.captures import bucket, store
+from chalicelib.call import Caller
+from chalicelib.captures import bucket, inbox, ownership, store
 from chalicelib.captures.cursor import encode_cursor
 from chalicelib.captures.items import CaptureItem, TicketItem
 from chalicelib.captures.model import PENDING, REJECTED, CaptureList, CaptureView, Provenance, RawLink
-from chalicelib.captures.rows import Upload, inspected_row, pending_view, view_of
+from chalicelib.captures.rows import Upload, inspected_row, pending_view, serial_in, view_of
 from chalicelib.errors import NotFound, Problem
 from chalicelib.settings import LARGEST_INLINE_CAPTURE_BYTES
-from chalicelib.web import Caller
 from smartdot import Inspection, NotACaptureError, inspect_capture
 
 _SHA256_HEX = re.compile(r"[0-9a-f]{64}")
@@ -52,7 +53,7 @@ def keep(caller: Caller, data: bytes, sha256: str, provenance: Provenance | None
     points at nothing; sending the same bytes again mends it.
 
     Args:
-        caller: A user, or a bridge, whose owner then owns the capture.
+        caller: A user, whose capture it then is, or a bridge, whose capture goes where it belongs (`ownership`).
         data: The bytes.
         sha256: Their SHA-256 in hex, checked against what the client sent.
         provenance: The claim that came with them.
@@ -64,11 +65,32 @@ def keep(caller: Caller, data: bytes, sha256: str, provenance: Provenance | None
         EmptyBody: There were no bytes.
         NotACapture: They are no SmartDot's.
     """
+    inspection = _inspect(data)
     upload = Upload(caller.user_id, sha256, len(data), msgspec.to_builtins(provenance), caller.bridge_id)
-    row = inspected_row(upload, _inspect(data))
-    bucket.put_once(row.object_key, data, sha256)
-    item, is_new = store.add(row)
-    return view_of(item), is_new
+    if caller.bridge_id is not None:
+        return _keep_for_bridge(caller, upload, inspection, data)
+    row, is_new = _keep(upload, inspection, data)
+    return view_of(row), is_new
+
+
+def _keep_for_bridge(caller: Caller, upload: Upload, inspection: Inspection, data: bytes) -> tuple[CaptureView, bool]:
+    row, is_new = ownership.brought_before(caller, upload.sha256), False
+    if row is None:
+
+        def put(goes: ownership.Address) -> tuple[CaptureItem, bool]:
+            placed = replace(upload, place=goes.place, brought_by=caller.user_id, bridge_kind=goes.bridge_kind)
+            return _keep(placed, inspection, data)
+
+        serial = serial_in(inspection, upload.provenance)
+        row, is_new = ownership.put_where_it_belongs(caller, upload.sha256, serial, upload.provenance, put)
+    inbox.settle(row)
+    return ownership.seen_by(caller, view_of(row)), is_new
+
+
+def _keep(upload: Upload, inspection: Inspection, data: bytes) -> tuple[CaptureItem, bool]:
+    row = inspected_row(upload, inspection)
+    bucket.put_once(row.object_key, data, upload.sha256)
+    return store.add(row)
 
 
 def _inspect(data: bytes) -> Inspection:
@@ -86,29 +108,36 @@ def newest(user_id: str, limit: int, after: store.Position | None) -> CaptureLis
     return CaptureList(tuple(view_of(item) for item in items), encode_cursor(position))
 
 
-def find(user_id: str, sha256: str) -> CaptureView:
-    """Return a user's capture; before its bytes were looked at, as pending.
+def show(caller: Caller, sha256: str) -> CaptureView:
+    """Return a user's capture, or one that a bridge has brought, wherever it belongs; errors as of `find`."""
+    if caller.bridge_id is None:
+        return find(caller.user_id, sha256)
+    return ownership.seen_by(caller, find(ownership.place_for(caller, sha256), sha256))
+
+
+def find(place: str, sha256: str) -> CaptureView:
+    """Return a capture of a user's account, or of an inbox; before its bytes were looked at, as pending.
 
     Raises:
         NotFound: There is none, or it is someone else's; the answer is the same.
     """
     is_hash = _SHA256_HEX.fullmatch(sha256) is not None
-    row = store.find(user_id, sha256) if is_hash else None
+    row = store.find(place, sha256) if is_hash else None
     if row is not None and row.state != REJECTED:
         return view_of(row)
-    ticket = store.find_ticket(user_id, sha256) if is_hash else None
-    if ticket is not None and _is_awaited(ticket, row, user_id, sha256):
+    ticket = store.find_ticket(place, sha256) if is_hash else None
+    if ticket is not None and _is_awaited(ticket, row, place, sha256):
         return pending_view(ticket)
     if row is None:
         raise NotFound("There is no such capture in your account.")
     return view_of(row)
 
 
-def _is_awaited(ticket: TicketItem, rejected: CaptureItem | None, user_id: str, sha256: str) -> bool:
+def _is_awaited(ticket: TicketItem, rejected: CaptureItem | None, place: str, sha256: str) -> bool:
     """Return whether a verdict on the bytes of this ticket is still to come."""
     if rejected is not None and rejected.ticket_id == ticket.ticket_id:
         return False
-    return ticket.open_until > time.time() or bucket.is_there(bucket.object_key(user_id, sha256))
+    return ticket.open_until > time.time() or bucket.is_there(bucket.object_key(place, sha256))
 
 
 def raw(user_id: str, sha256: str) -> bytes | RawLink:

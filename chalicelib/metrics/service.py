@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from chalicelib import jobs
+from chalicelib.accounts.closing import AccountClosing, check_open
 from chalicelib.captures import arrival
 from chalicelib.captures import service as captures
 from chalicelib.captures.model import PENDING, REJECTED
+from chalicelib.captures.places import is_inbox, owner_of
 from chalicelib.metrics import store
 from chalicelib.metrics.computation import compute
 from chalicelib.metrics.items import MetricsItem
@@ -29,7 +32,7 @@ def process_object(key: str) -> None:
     """Verify a new object in the raw bucket that came by ticket, then compute and keep its metrics.
 
     The row of an inline upload is not needed: the event may come before it. An event that comes twice computes the same
-    again.
+    again. What arrives for a user who is being erased, or was, is left to the erasure.
 
     Raises:
         ObjectChangedError: The bytes are not those of the key's hash.
@@ -38,20 +41,34 @@ def process_object(key: str) -> None:
     if owner is None:
         _LOG.warning("the object %s is no capture and was left alone", key)
         return
-    user_id, sha256 = owner
-    verified = arrival.verify(user_id, sha256)
+    try:
+        _process(key, *owner)
+    except AccountClosing:
+        # Of a user who is gone by now, or was when these bytes arrived: whoever erases looks after them.
+        _LOG.warning("the object %s belongs to nobody any more", key)
+        jobs.send(jobs.Job(jobs.LATE_OBJECTS, owner_of(owner[0])))
+
+
+def _process(key: str, place: str, sha256: str) -> None:
+    verified = arrival.verify(place, sha256)
+    # What waits in an inbox is nobody's yet: its metrics are computed where it goes.
+    if is_inbox(place):
+        check_open(owner_of(place))
+        return
     if verified is not None and verified.state == REJECTED:
         return
     if verified is not None and verified.size_bytes > LARGEST_COMPUTED_BYTES:
-        store.put(_too_large(user_id, sha256, verified.size_bytes))
+        store.put(_too_large(place, sha256, verified.size_bytes))
         return
-    data = captures.read_object(user_id, sha256)
+    data = captures.read_object(place, sha256)
     if data is None:
         _LOG.warning("the object %s was removed before it could be processed", key)
         return
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ObjectChangedError(f"{key}: {ObjectChangedError.__doc__}")
-    store.put(_result(user_id, sha256, data))
+    # One that was delivered from an inbox had its ticket there.
+    is_too_large = len(data) > LARGEST_COMPUTED_BYTES
+    store.put(_too_large(place, sha256, len(data)) if is_too_large else _result(place, sha256, data))
 
 
 def _too_large(user_id: str, sha256: str, size_bytes: int) -> MetricsItem:

@@ -1,7 +1,10 @@
 """Where results are kept: beside the capture rows, joined by key, each an upsert."""
 
 from pynamodb.exceptions import DoesNotExist
+from pynamodb.transactions import TransactWrite
 
+from chalicelib.accounts.closing import AccountClosing, require_open
+from chalicelib.dynamodb import ConditionFailedError, write_together
 from chalicelib.metrics.items import MetricsItem
 from chalicelib.metrics.model import ALGORITHM, ALGORITHM_VERSION
 
@@ -12,8 +15,20 @@ def new_item(user_id: str, sha256: str) -> MetricsItem:
 
 
 def put(item: MetricsItem) -> None:
-    """Write a result; the same result written twice changes nothing."""
-    item.save()
+    """Write a result; the same result written twice changes nothing.
+
+    Raises:
+        AccountClosing: The owner is being deleted, or was; nothing was written.
+    """
+
+    def actions(write: TransactWrite) -> None:
+        write.save(item)
+        require_open(write, item.pk.removeprefix("U#"))
+
+    try:
+        write_together(actions)
+    except ConditionFailedError as error:
+        raise AccountClosing("Nothing is computed for an account that is being deleted.") from error
 
 
 def find(user_id: str, sha256: str) -> MetricsItem | None:

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from local_cloud.cloud import LocalCloud
@@ -17,6 +18,7 @@ from phone_client.model import Capture, Metrics
 from smartdot import FormatError, MemoryImage
 
 METRICS_TIMEOUT_S = 60.0
+SHOT_WAS_AT_MOST_AGO = timedelta(hours=1)
 _USERNAME = "demo"
 _MEMORY = "smartdot.bin"
 
@@ -90,6 +92,7 @@ class _Play:
             raise DemoError("the local cloud serves no API")
         with ApiClient(self.cloud.api_url) as client:
             user_id, credential = self._make_account(client)
+            self._claim_device(client)
             _say("the bridge reads the device and uploads")
             run_bridge_once(self.port, self.folder / "spool.db", self.cloud.api_url, credential)
             return self._outcome(client, user_id)
@@ -100,6 +103,12 @@ class _Play:
         client.log_in(_USERNAME, password)
         _say(f"the account {_USERNAME} is registered and logged in, and has a bridge with a credential of its own")
         return user.id, client.add_bridge("the demo's bridge").credential
+
+    def _claim_device(self, client: ApiClient) -> None:
+        serial = MemoryImage(bytearray((self.folder / _MEMORY).read_bytes())).first.serial
+        # The shot was thrown before anybody was there to claim the device.
+        client.lane.claim(serial, "the demo's ball", since=datetime.now(UTC) - SHOT_WAS_AT_MOST_AGO)
+        _say(f"the account claims the device {serial}, so what the bridge brings of it is the account's")
 
     def _outcome(self, client: ApiClient, user_id: str) -> Outcome:
         capture = next(client.captures(), None)

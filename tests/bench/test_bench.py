@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import login
 from bench.measure import interleave, ratio, ratio_quartiles
 from bench.report import Figure
 
@@ -39,11 +40,14 @@ def test_a_figure_knows_whether_it_was_met() -> None:
 
 @pytest.mark.long
 def test_benchmarks_run_in_this_environment(tmp_path: Path) -> None:
-    """The smoke test measures both and writes its JSON; all contenders that are here pass their own checks."""
+    """The smoke test measures all three and writes its JSON; all contenders that are here pass their own checks."""
     output = tmp_path / "latest.json"
-    command = [sys.executable, "-m", "bench", "dispatch", "imports", "--quick", "--here", "--output", str(output)]
+    names = ["dispatch", "imports", "login"]
+    command = [sys.executable, "-m", "bench", *names, "--quick", "--here", "--output", str(output)]
     finished = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     benchmarks = json.loads(output.read_text(encoding="utf-8"))["benchmarks"]
     assert {"revmetrix", "chalice_bare", "chalice_by_hand"} <= benchmarks["dispatch"]["details"]["us_by_round"].keys()
     assert benchmarks["imports"]["details"]["unwanted"] == []
+    logins = benchmarks["login"]["details"]["s_by_round"]
+    assert {name: len(costs) for name, costs in logins.items()} == {login.LOGIN: 3, login.WITH_SDK: 3, "hash": 3}
     assert "ours over a bare Chalice route" in finished.stdout

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib import secrets
-from chalicelib.accounts.service import UsernameTaken
-from chalicelib.captures import queue
+from chalicelib import queue, secrets
+from chalicelib.accounts.names import UsernameTaken
 from tests.chalicelib.wire import Died, Fault, Wire
 
 FAULTS = {

@@ -43,7 +43,7 @@ def test_the_object_is_looked_at_once_however_often_it_is_told(account: Account)
     assert _state(account, capture_id) == "pending"
     assert account.verify(capture_id) == "verified"
     first = service.find(account.user_id, capture_id)
-    assert (first.provenance, first.bridge_id) == (CLAIMED, "bridge-1")
+    assert (first.provenance, first.bridge_id) == (CLAIMED, None)
     assert account.verify(capture_id) == "verified"
     assert service.find(account.user_id, capture_id) == first
     assert len(account.rows()) == 1

@@ -1,23 +1,21 @@
 """The same promises for uploads by ticket and for bridges: a failure before and after every call to AWS."""
 
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
-from chalicelib.accounts import bridges
-from chalicelib.accounts import service as accounts
-from chalicelib.accounts.model import Heartbeat
+from chalicelib.call import Caller
 from chalicelib.captures import bucket, service, store
 from chalicelib.captures.model import CaptureView, UploadTicket
+from chalicelib.devices import bridges
+from chalicelib.devices.bridge_model import Heartbeat
 from chalicelib.metrics import service as metrics
 from chalicelib.metrics import store as metrics_store
-from chalicelib.web import Caller
-from local_cloud.cloud import LocalCloud
 from tests.chalicelib.faults import FAULTS, Operation, try_every_call
+from tests.chalicelib.people import new_user_id
 from tests.chalicelib.tickets import Account, new_capture, sha256_of, without_events
 from tests.chalicelib.wire import Fault, Wire
 
@@ -35,13 +33,6 @@ HEARTBEAT = msgspec.convert(
 )
 
 Given = tuple[Account, bytes]
-
-
-@pytest.fixture
-def wire(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    """The wire to the shared local cloud."""
-    assert cloud.aws_url
-    return Wire(monkeypatch)
 
 
 def _nothing_yet() -> Given:
@@ -124,8 +115,8 @@ def _check_pending(_: Given, shown: CaptureView) -> None:
 
 
 def _bridge() -> Caller:
-    user_id = str(uuid.uuid4())
-    return Caller(user_id=user_id, bridge_id=accounts.add_bridge(user_id, "lane 7").id)
+    user_id = new_user_id()
+    return Caller(user_id=user_id, bridge_id=bridges.add_bridge(user_id, "lane 7").id)
 
 
 def _check_heard(caller: Caller, _: Any) -> None:
@@ -155,6 +146,7 @@ def _same_bridge(caller: Caller, bridge_id: str) -> None:
     assert caller.bridge_id == bridge_id
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 def test_every_call_may_fail(wire: Wire, operation: Operation, fault: Fault) -> None:

@@ -18,6 +18,7 @@ from chalicelib.metrics.events import process_capture
 from chalicelib.settings import settings
 from local_cloud.cloud import LocalCloud
 from tests.api import Bowler
+from tests.chalicelib.people import new_user_id
 from tests.throws import Throw
 
 PATIENCE_S = 30.0
@@ -65,7 +66,7 @@ def test_a_result_that_is_not_there_yet_is_pending(bowler: Bowler, capture: byte
 
 def test_the_event_may_come_before_the_row(cloud: LocalCloud, capture: bytes) -> None:
     """An object without a row is processed all the same, and the result waits for the row by its key."""
-    user_id = str(uuid.uuid4())
+    user_id = new_user_id()
     _, sha256 = _put_object(user_id, capture)
     cloud.pump.drain(PATIENCE_S)
     item = metrics_store.find(user_id, sha256)
@@ -75,7 +76,7 @@ def test_the_event_may_come_before_the_row(cloud: LocalCloud, capture: bytes) ->
 
 def test_the_same_event_again_gives_the_same_numbers(cloud: LocalCloud, capture: bytes) -> None:
     """SQS delivers at least once: a second delivery computes the same, bit for bit."""
-    user_id = str(uuid.uuid4())
+    user_id = new_user_id()
     key, sha256 = _put_object(user_id, capture)
     cloud.pump.drain(PATIENCE_S)
     first = metrics_store.find(user_id, sha256)

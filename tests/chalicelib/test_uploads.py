@@ -16,6 +16,7 @@ import urllib3
 from chalicelib.captures.items import TicketItem
 from local_cloud.cloud import LocalCloud
 from tests.api import Api, Bowler
+from tests.chalicelib.lanes import capture_of, new_serial
 from tests.chalicelib.tickets import ask, large_capture, new_capture, put, sha256_of, without_events
 
 PATIENCE_S = 30.0
@@ -44,6 +45,7 @@ def _show(bowler: Bowler, data: bytes) -> dict[str, Any]:
 
 def test_a_large_capture_comes_by_ticket(cloud: LocalCloud, bowler: Bowler, bridge: Bowler, large: bytes) -> None:
     """A bridge asks, puts and sees its capture verified; its owner lists it and fetches the bytes straight from S3."""
+    assert bowler("POST", "/v1/devices", json={"serial": "SD-FAST"}).status == 201
     claim = {"device": "SD-FAST", "clock": {"drift_ppm": 12.5}}
     asked = ask(bridge, large, provenance=claim)
     assert asked.status == 201
@@ -233,23 +235,27 @@ def test_inline_and_ticket_meet_in_one_capture(cloud: LocalCloud, bowler: Bowler
 
 
 def test_another_bridges_later_word_changes_no_claim(
-    cloud: LocalCloud, api: Api, bowler: Bowler, bridge: Bowler, capture: bytes
+    cloud: LocalCloud, api: Api, bowler: Bowler, bridge: Bowler
 ) -> None:
     """What was said with the first ticket stays with the capture, whichever bridge of the account asks again."""
     made = bowler("POST", "/v1/bridges", json={"name": "lane 8"}).json
     other = Bowler(api, made["id"], made["credential"], "")
-    assert ask(bridge, capture, provenance={"record": 7}).status == 201
-    ticket = ask(other, capture, provenance={"record": 8})
+    serial = new_serial()
+    data = capture_of(serial)
+    assert bowler("POST", "/v1/devices", json={"serial": serial}).status == 201
+    first, later = {"device": serial, "record": 7}, {"device": serial, "record": 8}
+    assert ask(bridge, data, provenance=first).status == 201
+    ticket = ask(other, data, provenance=later)
     assert ticket.status == 201
-    assert put(ticket.json, capture) == 200
+    assert put(ticket.json, data) == 200
     cloud.pump.drain(PATIENCE_S)
-    kept = _show(bowler, capture)
-    assert (kept["provenance"], kept["bridge_id"]) == ({"record": 7}, bridge.username)
+    kept = _show(bowler, data)
+    assert (kept["provenance"], kept["bridge_id"]) == (first, bridge.username)
 
 
-def test_a_link_gives_the_bytes_as_they_are(cloud: LocalCloud, bowler: Bowler, bridge: Bowler, large: bytes) -> None:
+def test_a_link_gives_the_bytes_as_they_are(cloud: LocalCloud, bowler: Bowler, large: bytes) -> None:
     """Whoever follows a link is told that nothing is to be decoded, whatever was sent with the object."""
-    assert put(ask(bridge, large).json, large) == 200
+    assert put(ask(bowler, large).json, large) == 200
     cloud.pump.drain(PATIENCE_S)
     link = bowler("GET", f"/v1/captures/{sha256_of(large)}/raw")
     with urllib3.PoolManager() as http:

@@ -9,13 +9,14 @@ from typing import Any
 import boto3
 import urllib3
 
+from chalicelib.call import Caller
 from chalicelib.captures import arrival, bucket, store, uploads
 from chalicelib.captures.items import CaptureItem, TicketItem
 from chalicelib.captures.model import Provenance, UploadRequest, UploadTicket
 from chalicelib.settings import settings
-from chalicelib.web import Caller
 from smartdot import FirstPage, MemoryImage, RecordHeader, RecordWriter, SampleType, Sensor, SensorKind, Version
 from tests.api import Answer, Bowler
+from tests.chalicelib.people import new_user_id
 from tests.throws import Throw
 
 CLAIM = Provenance(device="SD-7", record=41)
@@ -59,10 +60,10 @@ def put(ticket: Any, data: bytes) -> int:
 
 
 class Account:
-    """An account without a user: the service as the API and the algorithm unit use it, with no event of its own."""
+    """An account whose user does nothing: the service as API and algorithm unit use it, with no event of its own."""
 
     def __init__(self) -> None:
-        self.caller = Caller(user_id=str(uuid.uuid4()), bridge_id="bridge-1")
+        self.caller = Caller(user_id=new_user_id(), login_id="login")
         self.user_id = self.caller.user_id
 
     def ask(self, data: bytes, provenance: Provenance | None = CLAIM) -> Any:

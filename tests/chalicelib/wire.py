@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -14,7 +14,21 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 
+_SEND_MAIL_PATH = "/v2/email/outbound-emails"
 _OBJECT_CALLS = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
+
+_SPECIAL_OBJECT_CALLS = {
+    ("POST", "uploads"): "CreateMultipartUpload",
+    ("POST", "uploadId"): "CompleteMultipartUpload",
+    ("POST", "delete"): "DeleteObjects",
+    ("PUT", "uploadId"): "UploadPart",
+    ("DELETE", "uploadId"): "AbortMultipartUpload",
+    ("GET", "versions"): "ListObjectVersions",
+    ("GET", "uploads"): "ListMultipartUploads",
+    ("GET", "list-type"): "ListObjectsV2",
+    ("GET", "versionId"): "GetObjectVersion",
+}
+"""S3 tells these from the plain ones by a name in the query."""
 
 
 class Died(BaseException):
@@ -95,6 +109,12 @@ class Wire:
         return self._fault[1] if self._fault is not None and len(self.own) == self._fault[0] + 1 else None
 
 
+def _object_call(method: str, url: str) -> str:
+    named = parse_qs(urlsplit(url).query, keep_blank_values=True)
+    special = (call for (verb, name), call in _SPECIAL_OBJECT_CALLS.items() if verb == method and name in named)
+    return next(special, None) or _OBJECT_CALLS[method]
+
+
 def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
@@ -102,9 +122,13 @@ def _text(value: Any) -> str:
 def _read(request: AWSPreparedRequest) -> Call:
     headers = {name.lower(): _text(value) for name, value in request.headers.items()}
     target = headers.get("x-amz-target")
-    operation = target.rpartition(".")[2] if target else _OBJECT_CALLS[str(request.method)]
+    path = urlsplit(str(request.url)).path
+    if target:
+        operation = target.rpartition(".")[2]
+    else:
+        operation = "SendEmail" if path == _SEND_MAIL_PATH else _object_call(str(request.method), str(request.url))
     body = request.body if isinstance(request.body, bytes) else b""
-    return Call(operation, urlsplit(str(request.url)).path, headers, body, threading.current_thread().name)
+    return Call(operation, path, headers, body, threading.current_thread().name)
 
 
 class _Raw(io.BytesIO):

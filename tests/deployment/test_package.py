@@ -5,10 +5,10 @@ import hashlib
 import http.server
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
-import uuid
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,11 +20,14 @@ import yaml
 from chalicelib.captures import bucket
 from chalicelib.metrics import store
 from chalicelib.secrets import signing_keys
+from local_cloud import viewer
 from local_cloud.cloud import LocalCloud
 from tests.api import PASSWORD, upload_headers
+from tests.chalicelib.people import new_user_id
 from tests.throws import Throw
 
 PROJECT = Path(__file__).parents[2]
+RESPONSES = "x-amazon-apigateway-gateway-responses"
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
@@ -65,6 +68,15 @@ def test_the_zip_holds_all_that_the_functions_import(package: Path) -> None:
     assert not tops & {"tests", "local_cloud", "moto", "pip", "setuptools", "wheel", "device_bridge", "pyarrow"}
 
 
+def test_the_zip_holds_the_viewer_of_the_description(package: Path) -> None:
+    """The files of `GET /docs` are in the zip as set-up laid them, and nothing else of their package is."""
+    with zipfile.ZipFile(package / "deployment.zip") as archive:
+        laid = {name: archive.read(name) for name in archive.namelist() if name.startswith("swagger_ui/")}
+        tops = {name.split("/")[0] for name in archive.namelist()}
+    assert laid == {f"swagger_ui/{name}": (viewer.VIEWER / name).read_bytes() for name in viewer.FILES}
+    assert not tops & {"flask", "flask_swagger_ui"}
+
+
 def test_the_zip_fits_a_function(package: Path, unpacked: Path) -> None:
     """Zipped it is below the 50 MB of a direct upload, unpacked below the 250 MB of a function."""
     assert (package / "deployment.zip").stat().st_size < 50_000_000
@@ -72,18 +84,19 @@ def test_the_zip_fits_a_function(package: Path, unpacked: Path) -> None:
 
 
 def test_no_secret_is_in_the_zip(unpacked: Path, cloud: LocalCloud) -> None:
-    """No signing key of the running cloud and no password stands in a file of ours: keys are in the secret store."""
+    """No signing key of the running cloud stands in a file of ours: keys are in the secret store."""
     assert cloud.aws_url
-    secrets = [PASSWORD.encode(), *signing_keys().keys.values()]
+    secrets = list(signing_keys().keys.values())
     ours = [unpacked / "app.py", *(unpacked / "chalicelib").rglob("*"), *(unpacked / "smartdot").rglob("*")]
     texts = {path: path.read_bytes() for path in ours if path.is_file()}
     assert len(texts) > 20
-    assert len(secrets) >= 2
+    assert all(len(secret) >= 32 for secret in secrets)
+    assert secrets
     assert not [path for path, text in texts.items() if any(secret in text for secret in secrets)]
 
 
 def test_the_template_has_functions_and_resources(package: Path) -> None:
-    """One template holds both functions, each with a role of its own, and every resource of infra/resources.yaml."""
+    """One template holds all functions, each with a role of its own, and every resource of infra/resources.yaml."""
     template = yaml.safe_load((package / "sam.yaml").read_text())
     ours = yaml.safe_load((PROJECT / "infra/resources.yaml").read_text())
     assert set(ours["Resources"]) <= set(template["Resources"])
@@ -92,11 +105,26 @@ def test_the_template_has_functions_and_resources(package: Path) -> None:
         for name, resource in template["Resources"].items()
         if resource["Type"] == "AWS::Serverless::Function"
     }
-    assert set(functions) == {"APIHandler", "ProcessCapture"}
+    assert set(functions) == {"APIHandler", "ProcessCapture", "RunJob"}
     assert functions["APIHandler"]["MemorySize"] >= 512
-    assert len({json.dumps(properties["Role"]) for properties in functions.values()}) == 2
+    for name, properties in functions.items():
+        assert properties["LoggingConfig"] == ours["Resources"][name]["Properties"]["LoggingConfig"]
+    assert len({json.dumps(properties["Role"]) for properties in functions.values()}) == 3
     assert set(ours["Parameters"]) <= set(template["Parameters"])
     assert template["Conditions"] == ours["Conditions"]
+
+
+def test_the_template_adds_to_chalices_api(package: Path) -> None:
+    """API Gateway's own refusals stand in Chalice's description of the API, beside all that Chalice wrote there."""
+    template = yaml.safe_load((package / "sam.yaml").read_text())
+    api = template["Resources"]["RestAPI"]
+    added = yaml.safe_load((PROJECT / "infra/resources.yaml").read_text())["Resources"]["RestAPI"]["Properties"]
+    assert (api["Type"], api["Properties"]["StageName"]) == ("AWS::Serverless::Api", "api")
+    body = api["Properties"]["DefinitionBody"]
+    assert {"/v1/health", "/v1/users/me", "/v1/captures"} <= set(body["paths"])
+    assert body[RESPONSES] == added["DefinitionBody"][RESPONSES]
+    # A parameter's new value alone makes no new deployment without it.
+    assert api["Properties"]["AlwaysDeploy"] is True
 
 
 def test_a_message_waits_longer_than_its_function_runs(package: Path) -> None:
@@ -113,17 +141,23 @@ def test_what_needs_the_queue_is_made_after_it(package: Path) -> None:
     resources = yaml.safe_load((package / "sam.yaml").read_text())["Resources"]
     assert resources["RawBucket"]["DependsOn"] == "ProcessingQueuePolicy"
     assert resources["ProcessCapture"]["DependsOn"] == "ProcessingQueue"
+    assert resources["RunJob"]["DependsOn"] == "JobsQueue"
 
 
 def test_the_functions_may_do_what_they_need_and_no_more() -> None:
-    """No policy has a star for an action; only the one that rejects uploads can remove raw objects, and no versions."""
+    """No policy has a star for an action; one function takes rejected uploads out, one removes versions for good."""
+    may_remove = {
+        "policy-prod-process-capture.json": {"s3:DeleteObject"},
+        # The plain one is for exports alone (tests/chalicelib/test_job_policy.py).
+        "policy-prod-run-job.json": {"s3:DeleteObject", "s3:DeleteObjectVersion"},
+    }
     for path in (PROJECT / ".chalice").glob("policy-prod*.json"):
         statements = json.loads(path.read_text())["Statement"]
         actions = {action for statement in statements for action in statement["Action"]}
         assert actions
         assert not any("*" in action for action in actions)
         removing = {action for action in actions if action.startswith("s3:Delete")}
-        assert removing == ({"s3:DeleteObject"} if path.name == "policy-prod-process-capture.json" else set())
+        assert removing == may_remove.get(path.name, set())
         assert all(statement["Resource"] != "*" for statement in statements)
 
 
@@ -224,7 +258,7 @@ def functions(unpacked: Path, cloud: LocalCloud) -> Iterator[tuple[Function, Fun
 
 
 def _rest_event(
-    method: str, path: str, body: bytes | None, headers: dict[str, str], *, capture_id: str | None = None
+    method: str, path: str, body: bytes | None, headers: dict[str, str], **parameters: str
 ) -> dict[str, Any]:
     # API Gateway sends the binary media types in base64 and all else as text.
     is_binary = body is not None and headers.get("Content-Type") == "application/octet-stream"
@@ -234,7 +268,7 @@ def _rest_event(
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
         "multiValueQueryStringParameters": None,
-        "pathParameters": {} if capture_id is None else {"capture_id": capture_id},
+        "pathParameters": parameters,
         "stageVariables": None,
         "body": text,
         "isBase64Encoded": is_binary,
@@ -267,10 +301,29 @@ def test_the_package_runs_as_lambda_runs_it(functions: tuple[Function, Function]
     assert base64.b64decode(raw["body"], validate=True) == capture
 
 
+def test_the_packaged_page_has_its_viewer(functions: tuple[Function, Function]) -> None:
+    """Under Lambda's runtime the built zip gives the page of `GET /docs`, each of its files, and the description."""
+    web, _ = functions
+    page = _get(web, "/docs")
+    assert "has no viewer" not in page
+    files = re.findall(r'(?:src|href)="docs/([^"]+)"', page)
+    assert set(files) == {"swagger-ui-bundle.js", "swagger-ui.css", "start.js"}
+    texts = {name: _get(web, "/docs/{file}", file=name) for name in files}
+    assert texts["swagger-ui-bundle.js"] == (viewer.VIEWER / "swagger-ui-bundle.js").read_text(encoding="utf-8")
+    assert all(texts.values())
+    assert json.loads(_get(web, "/openapi.json"))["openapi"].startswith("3.1")
+
+
+def _get(web: Function, path: str, **parameters: str) -> str:
+    answer = web.runtime.invoke(_rest_event("GET", path, None, {"Accept": "*/*"}, **parameters))["body"]
+    assert answer["statusCode"] == 200, answer
+    return str(answer["body"])
+
+
 def test_the_packaged_worker_computes_metrics(functions: tuple[Function, Function], cloud: LocalCloud) -> None:
     """Under Lambda's runtime the built zip takes a queue's message and writes the metrics of the object it names."""
     _, worker = functions
-    user_id, data = str(uuid.uuid4()), Throw().capture()
+    user_id, data = new_user_id(), Throw().capture()
     sha256 = hashlib.sha256(data).hexdigest()
     key = bucket.object_key(user_id, sha256)
     bucket.put_once(key, data, sha256)

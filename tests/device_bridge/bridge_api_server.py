@@ -51,6 +51,7 @@ class BridgeApiServer:
         stored: The captures it has, by hash.
         arrivals: The hashes of all bytes that came, also of those that were there.
         requests: Every request: its path, its `method`, and its headers by their names in small letters.
+        bodies: The body of every request, in the same order.
         script: What it answers to the next sendings (`POST /v1/captures` and `/v1/captures/uploads`).
         storage_script: What its storage answers to the next PUTs.
         ask_script: What it answers to the next questions: after a capture, who am I, heartbeats.
@@ -60,12 +61,19 @@ class BridgeApiServer:
         credential: The only credential that it takes, None for any.
         tickets: The tickets that are open, by their path: hash and size.
         heartbeats: The heartbeats that came.
+        pairing_script: What it answers to the next `POST /v1/pairings`.
+        codes: The hash of a bridge's secret by each code that it gave.
+        approved: The hashes of the secrets that are credentials by now; once it gave a code, it takes these alone.
+        asks_until_approval: After so many refused questions somebody approves the last code; None for nobody.
+        code_life_s: How long it says that a code is good; the code works for ever.
+        interval_s: How often it wants to be asked.
     """
 
     def __init__(self) -> None:
         self.stored: dict[str, bytes] = {}
         self.arrivals: list[str] = []
         self.requests: list[dict[str, str]] = []
+        self.bodies: list[bytes] = []
         self.script: list[Step] = []
         self.storage_script: list[Step] = []
         self.ask_script: list[Step] = []
@@ -75,6 +83,12 @@ class BridgeApiServer:
         self.credential: str | None = None
         self.tickets: dict[str, tuple[str, int]] = {}
         self.heartbeats: list[dict[str, Any]] = []
+        self.pairing_script: list[Step] = []
+        self.codes: dict[str, str] = {}
+        self.approved: set[str] = set()
+        self.asks_until_approval: int | None = None
+        self.code_life_s = 600.0
+        self.interval_s = 0.01
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -105,6 +119,8 @@ class BridgeApiServer:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
         headers = {key.lower(): value for key, value in handler.headers.items()}
         self.requests.append({"path": handler.path, "method": handler.command, **headers})
+        # What stands in a body of megabytes is asked after by its hash.
+        self.bodies.append(body[:4096])
         script = self._script_of(handler)
         if script:
             step = script.pop(0)
@@ -114,6 +130,8 @@ class BridgeApiServer:
         self.reply(handler, self._do(handler, body))
 
     def _script_of(self, handler: BaseHTTPRequestHandler) -> list[Step]:
+        if handler.path == "/v1/pairings":
+            return self.pairing_script
         if handler.command == "POST":
             return self.script
         return self.storage_script if handler.path.startswith("/storage/") else self.ask_script
@@ -121,6 +139,10 @@ class BridgeApiServer:
     def _do(self, handler: BaseHTTPRequestHandler, body: bytes) -> BridgeReply:
         if handler.path.startswith("/storage/"):
             return self._store(handler, body)
+        if handler.path == "/v1/pairings":
+            return self._give_code(json.loads(body)["secret_sha256"])
+        if self.codes and _bearer_sha256(handler) not in self.approved:
+            return self._refuse_unapproved()
         if self.credential is not None and handler.headers["Authorization"] != f"Bearer {self.credential}":
             return _problem(401, "credential-invalid")
         doers: dict[tuple[str, str], Callable[[], BridgeReply]] = {
@@ -131,6 +153,22 @@ class BridgeApiServer:
         }
         do = doers.get((handler.command, handler.path))
         return do() if do else self._tell(handler.path.rsplit("/", 1)[1])
+
+    def _give_code(self, secret_sha256: str) -> BridgeReply:
+        code = f"WDJB-{''.join('BCDFGHJKLM'[int(digit)] for digit in f'{len(self.codes):04}')}"
+        self.codes[code] = secret_sha256
+        return _json_reply(201, {"code": code, "expires_in": self.code_life_s, "interval": self.interval_s})
+
+    def _refuse_unapproved(self) -> BridgeReply:
+        if self.asks_until_approval is not None:
+            self.asks_until_approval -= 1
+            if self.asks_until_approval <= 0:
+                self.approve([*self.codes][-1])
+        return _problem(401, "not-authenticated")
+
+    def approve(self, code: str) -> None:
+        """Do what a user does who approves a code."""
+        self.approved.add(self.codes[code])
 
     def _identify(self) -> BridgeReply:
         return _json_reply(200, {"id": "bridge-1", "name": "Lane 1", "server_time": _utc(datetime.now(UTC))})
@@ -193,6 +231,10 @@ class BridgeApiServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def _bearer_sha256(handler: BaseHTTPRequestHandler) -> str:
+    return hashlib.sha256((handler.headers["Authorization"] or "").removeprefix("Bearer ").encode()).hexdigest()
 
 
 def _json_reply(status: int, answer: dict[str, Any]) -> BridgeReply:

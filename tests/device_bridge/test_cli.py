@@ -269,7 +269,11 @@ def test_help_has_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) ->
         assert f"device_bridge {command}" in text
         assert "examples:" in text
         assert all(f"\n  {code:d}  {MEANINGS[code]}" in text for code in ExitCode)
-        assert "--credential " not in text
+        assert not re.search(r"--credential [A-Z]", text)
+    for words in (["enrol", "--credential", SECRET], ["enrol", f"--credential={SECRET}"]):
+        with pytest.raises(SystemExit) as ended:
+            build_parser(words).parse_args(words)
+        assert ended.value.code == ExitCode.USAGE
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,8 +1,5 @@
 import io
 import json
-import os
-import pty
-import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +9,7 @@ from device_bridge.cli import main
 from device_bridge.errors import ExitCode
 
 from .conftest import BridgeApiServer, BridgeReply
+from .enrol_terminal import at_terminal, interrupted_at
 
 pytestmark = pytest.mark.usefixtures("clean_environment")
 SECRET = "s3cret-credential"
@@ -152,33 +150,12 @@ def test_a_settings_file_that_cannot_be_changed_is_told(
     assert (folder / "credential").exists()
 
 
-def at_terminal(tmp_path: Path, answers: dict[bytes, bytes], *arguments: str) -> tuple[int, bytes]:
-    """Run `enrol` on a terminal of its own, answer each prompt, and return its exit code and what is shown."""
-    environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "config")}
-    command = [sys.executable, "-m", "device_bridge", "enrol", *arguments]
-    process, terminal = pty.fork()
-    if process == 0:  # pragma: no cover - the child
-        os.execve(sys.executable, command, environment)  # noqa: S606 - no shell is wanted
-    shown, waiting = b"", dict(answers)
-    try:
-        while True:
-            try:
-                shown += os.read(terminal, 4096)
-            except OSError:
-                break
-            for prompt in [prompt for prompt in waiting if prompt in shown]:
-                os.write(terminal, waiting.pop(prompt))
-        _, status = os.waitpid(process, 0)
-    finally:
-        os.close(terminal)
-    assert waiting == {}, shown
-    return os.waitstatus_to_exitcode(status), shown
-
-
 def test_the_prompt_does_not_show_what_is_typed(bridge_api: BridgeApiServer, tmp_path: Path, folder: Path) -> None:
     """At a terminal the credential is asked for and hidden: it is not in what the terminal shows."""
     bridge_api.credential = SECRET
-    code, shown = at_terminal(tmp_path, {b"not shown): ": f"{SECRET}\n".encode()}, "--api", bridge_api.url)
+    code, shown = at_terminal(
+        tmp_path, {b"not shown): ": f"{SECRET}\n".encode()}, "--credential", "--api", bridge_api.url
+    )
     assert code == ExitCode.FINE, shown
     assert b"enrolled as Lane 1" in shown
     assert SECRET.encode() not in shown
@@ -193,31 +170,14 @@ def test_at_a_terminal_replacing_is_asked(bridge_api: BridgeApiServer, tmp_path:
     assert (code, b"left as it is" in shown) == (ExitCode.USAGE, True)
     assert (folder / "credential").read_text() == "old\n"
     answers = {b"Replace it? [y/N] ": b"y\n", b"not shown): ": f"{SECRET}\n".encode()}
-    assert at_terminal(tmp_path, answers, "--api", bridge_api.url)[0] == ExitCode.FINE
+    assert at_terminal(tmp_path, answers, "--credential", "--api", bridge_api.url)[0] == ExitCode.FINE
     assert (folder / "credential").read_text() == f"{SECRET}\n"
 
 
 def test_ctrl_c_at_the_prompt(tmp_path: Path) -> None:
     """Ctrl-C at the prompt ends with one line and 130, and nothing is written."""
-    environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "config")}
-    command = [sys.executable, "-m", "device_bridge", "enrol", "--api", "http://127.0.0.1:9"]
-    process, terminal = pty.fork()
-    if process == 0:  # pragma: no cover - the child
-        os.execve(sys.executable, command, environment)  # noqa: S606 - no shell is wanted
-    shown = b""
-    try:
-        while b"not shown): " not in shown:
-            shown += os.read(terminal, 4096)
-        os.kill(process, signal.SIGINT)
-        while True:
-            try:
-                shown += os.read(terminal, 4096)
-            except OSError:
-                break
-        _, status = os.waitpid(process, 0)
-    finally:
-        os.close(terminal)
-    assert os.waitstatus_to_exitcode(status) == 130
+    code, shown = interrupted_at(tmp_path, b"not shown): ", "--credential", "--api", "http://127.0.0.1:9")
+    assert code == 130
     assert b"Traceback" not in shown
     assert b"interrupted" in shown
     assert not (tmp_path / "config").exists()

@@ -117,7 +117,7 @@ def test_every_command_line_is_one_that_the_parser_takes(capsys: pytest.CaptureF
             build_parser([name]).parse_args([name, "--help"])
         helps.append(capsys.readouterr().out.split("exit codes:")[0])
     begin = r"(?:^|`|\$ |  |DEVICE_BRIDGE_\S+ )(?:sudo (?:-u device_bridge )?)?(?:/opt/device_bridge/bin/)?"
-    lines = re.findall(rf"{begin}device_bridge ([a-z][^`\n#|&>]*)", "\n".join([GUIDE, README, *helps]), re.MULTILINE)
+    lines = re.findall(rf"{begin}device_bridge ([a-z][^`\n#|&<>]*)", "\n".join([GUIDE, README, *helps]), re.MULTILINE)
     tried = set()
     for line in lines:
         words = shlex.split(line)

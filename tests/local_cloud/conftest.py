@@ -136,14 +136,14 @@ class CloudProcess:
 
 @pytest.fixture
 def run_cloud(tmp_path: Path) -> Iterator[Callable[..., CloudProcess]]:
-    """Start `python -m local_cloud` around a tiny app of its own; it is killed at the test's end if it still runs."""
+    """Start `python -m local_cloud` around the app of `cwd`, by default a tiny one; it is killed at the test's end."""
     folder = tmp_path / "tiny"
     folder.mkdir()
     (folder / "app.py").write_text(textwrap.dedent(TINY_APP))
     with contextlib.ExitStack() as stack:
 
-        def start(*arguments: str, **variables: str) -> CloudProcess:
-            process = stack.enter_context(_popen(folder, arguments, variables))
+        def start(*arguments: str, cwd: Path = folder, **variables: str) -> CloudProcess:
+            process = stack.enter_context(_popen(cwd, arguments, variables))
             stack.callback(process.kill)
             return CloudProcess(process, _urls(process))
 
@@ -154,9 +154,9 @@ def run_cloud(tmp_path: Path) -> Iterator[Callable[..., CloudProcess]]:
 def command_result(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
     """Run a `python -m local_cloud` that ends by itself."""
 
-    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "local_cloud", *arguments]
-        environment = _environment({})
+        environment = _environment(variables)
         return subprocess.run(
             command, capture_output=True, check=False, cwd=tmp_path, env=environment, text=True, timeout=60
         )
@@ -164,8 +164,11 @@ def command_result(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess
     return run
 
 
+_OWN = {"HOST", "PORT", "AWS_PORT", "STATE", "SEED", "TLS"}
+
+
 def _environment(variables: dict[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in {"HOST", "PORT", "AWS_PORT", "STATE"}}
+    kept = {name: value for name, value in os.environ.items() if name not in _OWN}
     return {**kept, "PYTHONPATH": str(PROJECT), "PYTHONWARNINGS": "", **variables}
 
 

@@ -57,7 +57,8 @@ def test_the_environment_leads_to_the_emulator(monkeypatch: pytest.MonkeyPatch) 
     app = small_app()  # Chalice itself sets a variable when an app is made
     before = dict(os.environ)
     with LocalCloud(app=app) as cloud, closing(boto3.Session().client("s3")) as s3:
-        assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["revmetrix-local-raw"]
+        buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+        assert sorted(buckets) == ["revmetrix-local-raw", "revmetrix-local-raw-exports"]
         assert ask(cloud, "/environment/STAGE") == b'{"STAGE":"local"}'
         assert ask(cloud, "/environment/AWS_PROFILE") == b'{"AWS_PROFILE":null}'
         assert os.environ["AWS_ENDPOINT_URL"] == cloud.aws_url
@@ -87,7 +88,7 @@ def test_without_an_api(serve_app: Callable[..., LocalCloud]) -> None:
     cloud = serve_app(small_app(), serve_api=False)
     assert cloud.api_url is None
     with closing(boto3.Session().client("sqs")) as sqs:
-        assert len(sqs.list_queues()["QueueUrls"]) == 2
+        assert len(sqs.list_queues()["QueueUrls"]) == 4
 
 
 def lost_app() -> Chalice:

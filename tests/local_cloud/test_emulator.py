@@ -78,7 +78,7 @@ def test_a_client_that_sends_slowly_holds_up_no_one(made_aws: AwsOnPort) -> None
     """While one client is in the middle of its body, another is answered."""
     with socket.create_connection(made_aws.address) as slow:
         slow.sendall(b"PUT /bucket/key HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf")
-        assert made_aws.client("s3").list_buckets()["Buckets"][0]["Name"] == BUCKET
+        assert BUCKET in [bucket["Name"] for bucket in made_aws.client("s3").list_buckets()["Buckets"]]
 
 
 def test_a_connection_carries_many_requests(bare_aws: AwsOnPort) -> None:

@@ -1,9 +1,10 @@
+import http.client
 import io
 from email.message import Message
 
 import pytest
 
-from local_cloud.framing import BodyRefusedError, ClientGoneError, read_body
+from local_cloud.framing import BodyRefusedError, ClientGoneError, read_body, require_fields
 
 
 def headers(*fields: tuple[str, str]) -> Message:
@@ -112,3 +113,31 @@ def test_a_body_cut_short_is_never_taken_for_whole(fields: tuple[tuple[str, str]
     """A connection that ends inside a body gives an error, not the part that came."""
     with pytest.raises(ClientGoneError):
         read_body(headers(*fields), io.BytesIO(stream), 100, 200)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Content-Length : 5",
+        b"Content-Length",
+        b": 5",
+        b"X: a\r\n b",
+        b"X: a\r\n\tb",
+        b"X: a\x00b",
+        b"X Y: a",
+        b" X: a",
+        b"X\x0b: a",
+    ],
+)
+def test_a_line_of_the_head_that_is_no_field(line: bytes) -> None:
+    """Such a head is refused, whatever follows the line: another reader might see another length there."""
+    head = http.client.parse_headers(io.BytesIO(b"Host: a\r\n" + line + b"\r\nContent-Length: 3\r\n\r\n"))
+    with pytest.raises(BodyRefusedError) as refused:
+        require_fields(head)
+    assert refused.value.status == 400
+    assert not refused.value.readable
+
+
+def test_fields_as_clients_send_them() -> None:
+    """Names in any case, empty values, and values of bytes beyond ASCII are fields."""
+    require_fields(http.client.parse_headers(io.BytesIO(b"HOST: a\r\nx-empty:\r\nX_y~1: \xc3\xa9, b;c=d\r\n\r\n")))

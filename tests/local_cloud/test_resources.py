@@ -32,9 +32,10 @@ def read_table(aws: AwsOnPort, properties: dict[str, Any]) -> dict[str, Any]:
     time_to_live = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     if time_to_live["TimeToLiveStatus"] == "ENABLED":
         found["TimeToLiveSpecification"] = {"AttributeName": time_to_live["AttributeName"], "Enabled": True}
-    if indexes := table["LocalSecondaryIndexes"]:
-        kept = ("IndexName", "KeySchema", "Projection")
-        found["LocalSecondaryIndexes"] = [{name: index[name] for name in kept} for index in indexes]
+    kept = ("IndexName", "KeySchema", "Projection")
+    for kind in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
+        if indexes := table.get(kind):
+            found[kind] = [{name: index[name] for name in kept} for index in indexes]
     return found
 
 
@@ -43,15 +44,42 @@ def read_bucket(aws: AwsOnPort, properties: dict[str, Any]) -> dict[str, Any]:
     client, name = aws.client("s3"), {"Bucket": properties["BucketName"]}
     rules = client.get_bucket_encryption(**name)["ServerSideEncryptionConfiguration"]["Rules"]
     by_default = [{"ServerSideEncryptionByDefault": rule["ApplyServerSideEncryptionByDefault"]} for rule in rules]
-    queues = client.get_bucket_notification_configuration(**name)["QueueConfigurations"]
-    notifications = [{"Event": event, "Queue": queue["QueueArn"]} for queue in queues for event in queue["Events"]]
-    return {
-        "BucketName": client.list_buckets()["Buckets"][0]["Name"],
-        "VersioningConfiguration": {"Status": client.get_bucket_versioning(**name)["Status"]},
+    names = [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]
+    found = {
+        "BucketName": name["Bucket"] if name["Bucket"] in names else None,
         "PublicAccessBlockConfiguration": client.get_public_access_block(**name)["PublicAccessBlockConfiguration"],
         "BucketEncryption": {"ServerSideEncryptionConfiguration": by_default},
-        "NotificationConfiguration": {"QueueConfigurations": notifications},
     }
+    if versioning := client.get_bucket_versioning(**name).get("Status"):
+        found["VersioningConfiguration"] = {"Status": versioning}
+    if queues := client.get_bucket_notification_configuration(**name).get("QueueConfigurations"):
+        notifications = [{"Event": event, "Queue": queue["QueueArn"]} for queue in queues for event in queue["Events"]]
+        found["NotificationConfiguration"] = {"QueueConfigurations": notifications}
+    if rules := _lifecycle_rules(client, name):
+        found["LifecycleConfiguration"] = {"Rules": rules}
+    return found
+
+
+def _lifecycle_rules(client: Any, name: dict[str, str]) -> list[dict[str, Any]]:
+    try:
+        rules = client.get_bucket_lifecycle_configuration(**name)["Rules"]
+    except client.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchLifecycleConfiguration":
+            raise
+        return []
+    return [_lifecycle_rule(rule) for rule in rules]
+
+
+def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
+    found = {"Id": rule["ID"], "Status": rule["Status"], "Prefix": rule["Filter"].get("Prefix", "")}
+    for name in ("AbortIncompleteMultipartUpload", "NoncurrentVersionExpiration"):
+        if name in rule:
+            found[name] = rule[name]
+    if "Days" in rule["Expiration"]:
+        found["ExpirationInDays"] = rule["Expiration"]["Days"]
+    if "ExpiredObjectDeleteMarker" in rule["Expiration"]:
+        found["ExpiredObjectDeleteMarker"] = rule["Expiration"]["ExpiredObjectDeleteMarker"]
+    return found
 
 
 def read_bucket_policy(aws: AwsOnPort, properties: dict[str, Any]) -> dict[str, Any]:
@@ -105,9 +133,23 @@ def read_secret(aws: AwsOnPort, properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_alarm(aws: AwsOnPort, properties: dict[str, Any]) -> dict[str, Any]:
-    """Read the alarm."""
-    alarm = aws.client("cloudwatch").describe_alarms()["MetricAlarms"][0]
+    """Read the alarm of a queue."""
+    alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    (alarm,) = (alarm for alarm in alarms if alarm["Dimensions"] == properties["Dimensions"])
     return {name: alarm.get(name) for name in properties}
+
+
+def read_email_identity(aws: AwsOnPort, properties: dict[str, Any]) -> dict[str, Any]:
+    """Read an address that mails may come from."""
+    (identity,) = aws.client("sesv2").list_email_identities()["EmailIdentities"]
+    return {"EmailIdentity": identity["IdentityName"]} if properties else {}
+
+
+def read_log_group(aws: AwsOnPort, properties: dict[str, Any]) -> dict[str, Any]:
+    """Read where a function writes its log."""
+    found = aws.client("logs").describe_log_groups(logGroupNamePrefix=properties["LogGroupName"])["logGroups"]
+    (group,) = (each for each in found if each["logGroupName"] == properties["LogGroupName"])
+    return {"LogGroupName": group["logGroupName"], "RetentionInDays": group["retentionInDays"]}
 
 
 READERS: dict[str, Reader] = {
@@ -118,6 +160,8 @@ READERS: dict[str, Reader] = {
     "AWS::SQS::QueuePolicy": read_queue_policy,
     "AWS::SecretsManager::Secret": read_secret,
     "AWS::CloudWatch::Alarm": read_alarm,
+    "AWS::SES::EmailIdentity": read_email_identity,
+    "AWS::Logs::LogGroup": read_log_group,
 }
 
 
@@ -126,7 +170,7 @@ def test_state_is_what_the_template_says(made_aws: AwsOnPort) -> None:
     template = Template(TEMPLATE, PARAMETERS)
     made = made_aws.made
     described = yaml.safe_load(TEMPLATE.read_text())["Resources"].items()
-    assert set(made) == {logical_id for logical_id, content in described if content.keys() != {"DependsOn"}}
+    assert set(made) == {logical_id for logical_id, content in described if "Type" in content}
     for resource in template.in_order():
         properties = template.resolve(resource.properties, made)
         assert READERS[resource.type](made_aws, properties) == properties
@@ -135,10 +179,11 @@ def test_state_is_what_the_template_says(made_aws: AwsOnPort) -> None:
 def test_names_of_the_stage(made_aws: AwsOnPort) -> None:
     """The resources carry the names that the app's settings expect in the stage `local`."""
     tables = made_aws.client("dynamodb").list_tables()["TableNames"]
-    assert tables == ["revmetrix-local-accounts", "revmetrix-local-captures"]
-    assert made_aws.client("s3").list_buckets()["Buckets"][0]["Name"] == "revmetrix-local-raw"
+    assert tables == ["revmetrix-local-accounts", "revmetrix-local-audit", "revmetrix-local-captures"]
+    buckets = {bucket["Name"] for bucket in made_aws.client("s3").list_buckets()["Buckets"]}
+    assert buckets == {"revmetrix-local-raw", "revmetrix-local-raw-exports"}
     queues = made_aws.client("sqs").list_queues()["QueueUrls"]
-    assert "revmetrix-local-processing" in {url.rpartition("/")[2] for url in queues}
+    assert {"revmetrix-local-processing", "revmetrix-local-jobs"} <= {url.rpartition("/")[2] for url in queues}
 
 
 def make(folder: Path, resources: dict[str, Any], **sections: Any) -> dict[str, Made]:
@@ -169,7 +214,7 @@ def bucket(**properties: Any) -> dict[str, Any]:
         ({"A": {"DependsOn": "B", "Properties": {}}, "B": queue()}, "A has no Type"),
         ({"A": {**queue(), "DeletionPolicy": "Snapshot"}}, "A: .*DeletionPolicy Snapshot"),
         ({"A": queue(QueueName={"Fn::If": ["Never", "a", "b"]})}, "Never is no condition"),
-        ({"A": bucket(LifecycleConfiguration={})}, "A: .* LifecycleConfiguration"),
+        ({"A": bucket(LifecycleConfiguration={"Rules": [{"Id": "a", "Colour": "blue"}]})}, "Lifecycle.*Colour"),
         ({"A": bucket(NotificationConfiguration={"TopicConfigurations": []})}, "TopicConfigurations"),
         ({"A": bucket(VersioningConfiguration={"Status": "Enabled", "Colour": "blue"})}, "A: .*Colour"),
         ({"A": queue(QueueName={"Ref": "Nothing"})}, "Ref: Nothing"),
@@ -222,10 +267,12 @@ def test_functions_and_order(tmp_path: Path) -> None:
     assert made["First"].ref.endswith("/123456789012/a-123456789012")
 
 
-def test_an_entry_for_chalices_own_function_is_no_resource(tmp_path: Path) -> None:
-    """An entry that has DependsOn alone is merged into Chalice's function, and nothing is made of it."""
+def test_an_entry_for_what_is_chalices_is_no_resource(tmp_path: Path) -> None:
+    """An entry that has DependsOn alone, and those of Chalice's own, are merged; nothing is made of them."""
     kept = {**queue(), "DeletionPolicy": "RetainExceptOnCreate"}
-    assert list(make(tmp_path, {"Function": {"DependsOn": "A"}, "A": kept})) == ["A"]
+    chalices = {"Function": {"DependsOn": "A"}, "RestAPI": {"Properties": {"AlwaysDeploy": True}}}
+    chalices["RunJob"] = {"DependsOn": "A", "Properties": {"LoggingConfig": {"LogGroup": "a"}}}
+    assert list(make(tmp_path, {**chalices, "A": kept})) == ["A"]
 
 
 @pytest.mark.parametrize(
@@ -251,9 +298,11 @@ def test_the_alarm_can_reach_someone() -> None:
     topic = "arn:aws:sns:us-east-1:123456789012:operators"
     for arn, actions in ((topic, [topic]), ("", None)):
         template = Template(TEMPLATE, {**PARAMETERS, "AlarmTopicArn": arn})
-        (alarm,) = (one for one in template.in_order() if one.type == "AWS::CloudWatch::Alarm")
-        properties = {name: alarm.properties[name] for name in ("AlarmActions", "OKActions")}
-        assert template.resolve(properties, {}) == ({} if actions is None else dict.fromkeys(properties, actions))
+        alarms = [one for one in template.in_order() if one.type == "AWS::CloudWatch::Alarm"]
+        assert len(alarms) == 2
+        for alarm in alarms:
+            properties = {name: alarm.properties[name] for name in ("AlarmActions", "OKActions")}
+            assert template.resolve(properties, {}) == ({} if actions is None else dict.fromkeys(properties, actions))
 
 
 def test_a_drawn_secret_keeps_its_rules() -> None:

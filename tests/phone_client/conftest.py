@@ -1,11 +1,16 @@
 """Fixtures: the API as a small real server, a clock by hand, and clients of the two."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from phone_client import ApiClient, FileTokenStore
+from phone_client.cli import main
+from tests.api import PASSWORD as BOWLERS_PASSWORD
+from tests.api import Api, Bowler
+from tests.phone_client.command_line import Printed, Run
 from tests.phone_client.scripted_api import PASSWORD, HandClock, ScriptedApi
 
 
@@ -43,3 +48,30 @@ def ada(api_client: ApiClient) -> ApiClient:
     """The same client, logged in."""
     api_client.log_in("ada", PASSWORD)
     return api_client
+
+
+@pytest.fixture
+def bowler_client(api: Api, bowler: Bowler) -> Iterator[ApiClient]:
+    """A client of the real API on a phone of its own, logged in as the bowler."""
+    with ApiClient(api.url) as client:
+        client.log_in(bowler.username, BOWLERS_PASSWORD)
+        yield client
+
+
+@pytest.fixture
+def run(
+    api: Api, bowler: Bowler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Runs a command of the bowler, who is logged in; `typed` goes to standard input, a line each."""
+    monkeypatch.setenv("PHONE_CLIENT_API", api.url)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    def command(*arguments: str, typed: tuple[str, ...] = ()) -> Printed:
+        lines = "".join(f"{line}\n" for line in typed)
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
+        code = main(arguments)
+        printed = capsys.readouterr()
+        return Printed(code, printed.out, printed.err)
+
+    assert command("log-in", bowler.username, "--password-stdin", typed=(BOWLERS_PASSWORD,)).code == 0
+    return command

@@ -63,6 +63,8 @@ class ScriptedApi(FaultyServer):
 
     def _carry_out_for_user(self, method: str, path: str, seen: Seen) -> Reply:
         match method, path.strip("/").split("/")[1:]:
+            case "DELETE", ["tokens"]:
+                return Reply(204, b"")
             case "GET", ["captures", capture_id, *rest]:
                 return self._show(capture_id, rest)
             case "POST", ["bridges"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -73,9 +74,7 @@ def test_a_new_access_token_that_is_refused_too_ends_in_an_error(ada: ApiClient,
     assert scripted_api.routes()[1:] == [CAPTURES, REFRESH, CAPTURES]
 
 
-def test_a_refused_refresh_asks_for_a_login_and_forgets_the_old_one(
-    ada: ApiClient, scripted_api: ScriptedApi, login_file: Path
-) -> None:
+def test_a_refused_refresh_asks_for_a_login(ada: ApiClient, scripted_api: ScriptedApi) -> None:
     """An ended login is said once by the server, and known here from then on."""
     scripted_api.access.clear()
     scripted_api.ended = True
@@ -85,7 +84,29 @@ def test_a_refused_refresh_asks_for_a_login_and_forgets_the_old_one(
     with pytest.raises(LoginNeededError, match="Log in first"):
         list(ada.captures())
     assert len(scripted_api.seen) == asked
-    assert not login_file.exists()
+    assert ada.username is None
+
+
+def test_a_client_shows_that_it_was_logged_in_before(ada: ApiClient, scripted_api: ScriptedApi) -> None:
+    """Logging in again sends the refresh token of before, also of an ended login, and another user's never."""
+    ada.log_in("ada", PASSWORD)
+    scripted_api.access.clear()
+    scripted_api.ended = True
+    with pytest.raises(LoginNeededError):
+        list(ada.captures())
+    scripted_api.ended = False
+    ada.log_in("ada", PASSWORD)
+    ada.log_in("bob", PASSWORD)
+    sent = [json.loads(one.body).get("refresh_token") for one in scripted_api.seen if one.route == "POST /v1/tokens"]
+    assert sent == [None, "refresh-1", "refresh-2", None]
+    assert ada.username == "bob"
+
+
+def test_a_damaged_login_does_not_keep_one_from_logging_in(ada: ApiClient, login_file: Path) -> None:
+    """A file that cannot be read is replaced by the login that opens."""
+    login_file.write_text("{")
+    ada.log_in("ada", PASSWORD)
+    assert ada.username == "ada"
 
 
 def test_a_401_that_is_not_the_apis_leaves_the_login_alone(ada: ApiClient, scripted_api: ScriptedApi) -> None:
@@ -207,10 +228,26 @@ def test_a_lost_reply_to_a_login_is_not_repeated(api_client: ApiClient, scripted
     assert scripted_api.routes() == ["POST /v1/tokens"]
 
 
-def test_logging_out_forgets_the_tokens(ada: ApiClient, login_file: Path) -> None:
-    """After a log-out there is nothing on the disk to log in with."""
-    ada.log_out()
+def test_logging_out_ends_the_login_and_forgets_the_tokens(
+    ada: ApiClient, scripted_api: ScriptedApi, login_file: Path
+) -> None:
+    """After a log-out the server has ended the login, and there is nothing on the disk to log in with."""
+    scripted_api.lose_reply_next("DELETE /v1/tokens")
+    assert ada.log_out()
+    assert scripted_api.routes()[1:] == ["DELETE /v1/tokens"] * 2
     assert ada.username is None
+    assert not login_file.exists()
+    assert ada.log_out()
+    assert len(scripted_api.seen) == 3
+
+
+def test_logging_out_without_the_server_forgets_all_the_same(
+    ada: ApiClient, scripted_api: ScriptedApi, login_file: Path
+) -> None:
+    """A server that has trouble, or is not reached, keeps nobody logged in on this machine."""
+    for _ in range(4):
+        scripted_api.problem_next("DELETE /v1/tokens", 503, "busy")
+    assert not ada.log_out()
     assert not login_file.exists()
 
 

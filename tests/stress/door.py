@@ -89,6 +89,10 @@ class Door(ABC):
         self._thread.join()
 
     @abstractmethod
+    def claim(self, serial: str) -> None:
+        """Make a device the bridge owner's, from before its first shot."""
+
+    @abstractmethod
     def collect(self) -> list[bytes]:
         """Return every capture that the API keeps, each as often as it keeps it."""
 

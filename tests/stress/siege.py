@@ -84,6 +84,7 @@ class Siege:
             yield EmulatedDevice(self._zygote, self.folder, number, recording, every_s)
 
     def _plugged(self, device: PluggedDevice) -> PluggedDevice:
+        self.api.claim(device.flash.image.first.serial)
         device.on_erased = self._look_at_erased
         return device
 

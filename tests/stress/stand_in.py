@@ -31,6 +31,9 @@ class StandIn(Door):
         super().__init__()
         self.credential = CREDENTIAL
 
+    def claim(self, serial: str) -> None:
+        """Do nothing: it keeps what it is brought, whoever's the device is."""
+
     def collect(self) -> list[bytes]:
         """Return every capture that it keeps."""
         return list(self.stored.values())

@@ -183,7 +183,7 @@ class Api:
         headers = dict(headers)
         if size_bytes and "content-length" not in map(str.lower, headers):
             headers["Content-Length"] = str(size_bytes)
-        who = f"the API at {self._url}" if "Authorization" in headers else "the storage that the API named"
+        who = f"the API at {self._url}" if url.startswith(f"{self._url}/v1/") else "the storage that the API named"
         with Deadline(seconds) as deadline:
             try:
                 reply = self._request(method, url, headers, body if size_bytes else None)

@@ -2,10 +2,16 @@
 
 from phone_client.bridges import Bridge, BridgeStatus, Heartbeat, SeenDevice
 from phone_client.client import ApiClient
+from phone_client.devices import Device, PairedBridge, WaitingCapture
 from phone_client.errors import (
+    ArchiveChangedError,
     CaptureChangedError,
+    ChangedMeanwhileError,
     ClientError,
+    CodeInvalidError,
+    ExportFailedError,
     LoginNeededError,
+    LoginTooOldError,
     NetworkError,
     NotFoundError,
     NotSentError,
@@ -30,33 +36,46 @@ from phone_client.model import (
     Provenance,
     SensorSummary,
     Uploaded,
-    User,
 )
 from phone_client.timing import Timing
 from phone_client.tokens import FileTokenStore, MemoryTokenStore, Tokens, TokenStore
 from phone_client.transport import Connection
+from phone_client.users import ArchiveLink, Closing, Export, OpenLogin, PersonalDetails, ProfileChange, User
 
 __all__ = [
     "ApiClient",
+    "ArchiveChangedError",
+    "ArchiveLink",
     "BadPage",
     "Bridge",
     "BridgeStatus",
     "Capture",
     "CaptureChangedError",
+    "ChangedMeanwhileError",
     "ClientError",
+    "Closing",
+    "CodeInvalidError",
     "Connection",
+    "Device",
+    "Export",
+    "ExportFailedError",
     "FileTokenStore",
     "Health",
     "Heartbeat",
     "LoginNeededError",
+    "LoginTooOldError",
     "MemoryTokenStore",
     "Metric",
     "Metrics",
     "NetworkError",
     "NotFoundError",
     "NotSentError",
+    "OpenLogin",
+    "PairedBridge",
+    "PersonalDetails",
     "Problem",
     "ProblemError",
+    "ProfileChange",
     "Provenance",
     "ReplyLostError",
     "SeenDevice",
@@ -72,6 +91,7 @@ __all__ = [
     "UsageError",
     "User",
     "UsernameTakenError",
+    "WaitingCapture",
     "WrongAnswerError",
     "WrongPasswordError",
 ]

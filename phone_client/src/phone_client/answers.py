@@ -10,7 +10,10 @@ from typing import TypeVar
 import msgspec
 
 from phone_client.errors import (
+    ChangedMeanwhileError,
     ClientError,
+    CodeInvalidError,
+    LoginTooOldError,
     NotFoundError,
     ProblemError,
     ServerTroubleError,
@@ -23,7 +26,11 @@ from phone_client.model import Problem
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _ERRORS: dict[str, type[ProblemError]] = {
+    "code-invalid": CodeInvalidError,
+    "current-password-wrong": WrongPasswordError,
+    "login-too-old": LoginTooOldError,
     "not-found": NotFoundError,
+    "precondition-failed": ChangedMeanwhileError,
     "username-taken": UsernameTakenError,
     "wrong-password": WrongPasswordError,
 }

@@ -13,12 +13,14 @@ class Bridge(msgspec.Struct, frozen=True):
         name: What its owner calls it.
         created_at: When it was made.
         credential: What it uploads with; shown this once.
+        kind: `personal` or `lane`.
     """
 
     id: str
     name: str
     created_at: datetime
     credential: str
+    kind: str = "personal"
 
 
 class SeenDevice(msgspec.Struct, frozen=True):
@@ -66,6 +68,7 @@ class BridgeStatus(msgspec.Struct, frozen=True):
         created_at: When it was made.
         last_heartbeat: How it was when it was last heard of; None before the first time.
         is_silent: Whether it was not heard of for so long that someone should look after it.
+        kind: `personal` or `lane`.
     """
 
     id: str
@@ -73,6 +76,7 @@ class BridgeStatus(msgspec.Struct, frozen=True):
     created_at: datetime
     last_heartbeat: Heartbeat | None = None
     is_silent: bool = False
+    kind: str = "personal"
 
 
 class BridgeList(msgspec.Struct, frozen=True):

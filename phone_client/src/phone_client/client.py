@@ -2,30 +2,42 @@
 
 import hashlib
 import io
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
 
 import msgspec
 
+from phone_client.account import Account
 from phone_client.answers import Answer, read_json
 from phone_client.bridges import Bridge, BridgeList, BridgeStatus
 from phone_client.capture_id import capture_path
 from phone_client.download import BINARY, Download
-from phone_client.errors import LoginNeededError, StillPendingError, UsageError, WrongAnswerError
+from phone_client.errors import (
+    LoginNeededError,
+    NetworkError,
+    ProblemError,
+    StillPendingError,
+    TokenStoreError,
+    WrongAnswerError,
+)
+from phone_client.lane import Lane
 from phone_client.lists import walk
 from phone_client.login import Login
-from phone_client.model import Capture, CaptureList, Health, Metrics, Provenance, Uploaded, User
+from phone_client.model import Capture, CaptureList, Health, Metrics, Provenance, Uploaded
+from phone_client.provenance import provenance_header
 from phone_client.request import ALWAYS, JSON, Request, posting, reading
 from phone_client.timing import Timing
 from phone_client.tokens import MemoryTokenStore, TokenStore
 from phone_client.transport import Connection, Transport
+from phone_client.users import PersonalDetails, User
 
-LARGEST_PROVENANCE_BYTES = 4096
 _CREATED = 201
 _UNSAID_WAIT_S = 1.0
 _SHORTEST_WAIT_S = 0.2
+
+_LOG_OUT = Request("DELETE", "/v1/tokens", "Nothing is kept here.", ALWAYS, headers={"Accept": JSON})
 
 Value = TypeVar("Value")
 
@@ -35,6 +47,10 @@ class ApiClient:
 
     Every method may raise NetworkError, ProblemError and WrongAnswerError; those that need a login, LoginNeededError
     as well. An access token is refreshed before it expires and when it is refused.
+
+    Attributes:
+        account: The operations of one's own account.
+        lane: The operations of devices, pairings and inboxes.
 
     Args:
         api_url: The API's address, such as `https://api.example.org/prod`.
@@ -56,6 +72,8 @@ class ApiClient:
         self._timing = timing or Timing()
         self._transport = Transport(api_url, connection or Connection(), self._timing)
         self._login = Login(self._transport, tokens or MemoryTokenStore(), self._timing)
+        self.account = Account(self._send, self._transport, self._login, self._timing)
+        self.lane = Lane(self._send)
 
     def __enter__(self) -> Self:
         return self
@@ -83,13 +101,20 @@ class ApiClient:
         """Return whether the API answers."""
         return read_json(self._transport.send(reading("/v1/health")), Health)
 
-    def register(self, username: str, email: str, password: str) -> User:
+    def register(self, username: str, email: str, password: str, details: PersonalDetails | None = None) -> User:
         """Register a user, usable at once; it is not logged in by this.
+
+        Args:
+            username: Unique, however it is capitalised.
+            email: The address; a code is sent there by which it is confirmed.
+            password: At least 8 characters.
+            details: The names, the phone number and the handedness, as far as they are to be known.
 
         Raises:
             UsernameTakenError: Someone has this username.
         """
-        fields = {"username": username, "email": email, "password": password}
+        personal = {} if details is None else msgspec.to_builtins(details)
+        fields = {"username": username, "email": email, "password": password, **personal}
         # Sent twice, a lost reply would turn into "taken", by oneself.
         if_lost = "The account may have been made: try to log in before you register again."
         return read_json(self._transport.send(posting("/v1/users", fields, if_lost=if_lost)), User)
@@ -102,9 +127,21 @@ class ApiClient:
         """
         self._login.open(username, password)
 
-    def log_out(self) -> None:
-        """Forget the tokens here. The server is not told: the login ends there when it expires."""
-        self._login.forget()
+    def log_out(self) -> bool:
+        """End the login and forget the tokens here, also when the server is not reached.
+
+        Returns:
+            Whether the server has ended the login; if not, it ends there when it expires.
+        """
+        try:
+            return self._login.username is None or self._send(_LOG_OUT).is_fine
+        except (NetworkError, ProblemError, TokenStoreError, WrongAnswerError):
+            return False
+        except LoginNeededError:
+            # It has ended there already.
+            return True
+        finally:
+            self._login.forget()
 
     def add_bridge(self, name: str) -> Bridge:
         """Make a bridge; its credential, which only uploads captures, is shown this once."""
@@ -162,7 +199,7 @@ class ApiClient:
             "Accept": JSON,
             "Content-Type": BINARY,
             "Content-Digest": f"sha-256=:{b64encode(digest.digest()).decode()}:",
-            **_provenance_header(provenance),
+            **provenance_header(provenance),
         }
         if_lost = "The capture may have arrived; upload the same bytes again, which never makes two of them."
         answer = self._send(Request("POST", "/v1/captures", if_lost, ALWAYS, headers=headers, body=data))
@@ -218,12 +255,3 @@ class ApiClient:
 
 def _metrics_path(capture_id: str) -> str:
     return f"{capture_path(capture_id)}/metrics"
-
-
-def _provenance_header(provenance: Provenance | None) -> dict[str, str]:
-    if provenance is None:
-        return {}
-    text = urlsafe_b64encode(msgspec.json.encode(provenance)).decode().rstrip("=")
-    if len(text) > LARGEST_PROVENANCE_BYTES:
-        raise UsageError(f"The provenance has {len(text)} bytes; at most {LARGEST_PROVENANCE_BYTES} can travel.")
-    return {"Capture-Provenance": text}

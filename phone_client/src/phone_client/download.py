@@ -1,7 +1,7 @@
 """A capture's raw bytes, whichever way the API gives them: in its answer, or behind a link to the store."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from phone_client.answers import Answer, error_in, read_bytes, read_json
@@ -10,7 +10,7 @@ from phone_client.errors import CaptureChangedError, NetworkError
 from phone_client.model import RawLink
 from phone_client.request import JSON, Request, reading
 from phone_client.timing import Timing
-from phone_client.transport import Transport
+from phone_client.transport import LARGEST_ANSWER_BYTES, Transport
 
 BINARY = "application/octet-stream"
 LINKS_FOLLOWED = 4
@@ -37,7 +37,7 @@ class Download:
         expected = checked_capture_id(capture_id)
         answer = self._ask(capture_id)
         if _is_link(answer):
-            self._follow(answer, capture_id, file)
+            fetch_by_links(self._transport, self._timing, self._links(answer, capture_id), file, LARGEST_ANSWER_BYTES)
         else:
             file.write(answer.body)
         return _checked_size(file, expected)
@@ -47,23 +47,43 @@ class Download:
         read_bytes(answer)
         return answer
 
-    def _follow(self, answer: Answer, capture_id: str, file: BinaryIO) -> None:
-        """Fetch from the store; after a failure from the beginning, by a fresh link."""
-        for links_left in reversed(range(LINKS_FOLLOWED)):
-            try:
-                fetched = self._transport.fetch(read_json(answer, RawLink).url, file.write)
-            except NetworkError:
-                if not links_left:
-                    raise
-            else:
-                if fetched.is_fine:
-                    return
-                if not links_left:
-                    raise error_in(fetched)
-            file.seek(0)
-            file.truncate()
-            self._timing.sleep(self._timing.jitter_s(_LONGEST_WAIT_S))
+    def _links(self, answer: Answer, capture_id: str) -> Iterator[str]:
+        while True:
+            yield read_json(answer, RawLink).url
             answer = self._ask(capture_id)
+
+
+def fetch_by_links(
+    transport: Transport, timing: Timing, links: Iterator[str], file: BinaryIO, largest_bytes: int
+) -> None:
+    """Fetch what links lead to from the store; after a failure from the beginning, by a fresh link.
+
+    Args:
+        transport: Follows them.
+        timing: The waiting between attempts.
+        links: Gives a fresh link whenever it is asked.
+        file: What is written to; it can be sought in.
+        largest_bytes: A longer body is not what is looked for.
+
+    Raises:
+        NetworkError: No attempt brought all bytes.
+        ProblemError: The store refused each link.
+        WrongAnswerError: A link leads to something else.
+    """
+    for links_left in reversed(range(LINKS_FOLLOWED)):
+        try:
+            fetched = transport.fetch(next(links), file.write, largest_bytes)
+        except NetworkError:
+            if not links_left:
+                raise
+        else:
+            if fetched.is_fine:
+                return
+            if not links_left:
+                raise error_in(fetched)
+        file.seek(0)
+        file.truncate()
+        timing.sleep(timing.jitter_s(_LONGEST_WAIT_S))
 
 
 def _checked_size(file: BinaryIO, expected: str) -> int:

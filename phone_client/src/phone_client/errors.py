@@ -74,8 +74,16 @@ class CaptureChangedError(WrongAnswerError):
     """The bytes that arrived do not hash to the capture's id; they were thrown away."""
 
 
+class ArchiveChangedError(WrongAnswerError):
+    """The bytes that arrived are not the export's archive, whole; they were thrown away."""
+
+
+class ExportFailedError(ClientError):
+    """The server could not make an export; another one may be asked for."""
+
+
 class StillPendingError(ClientError):
-    """The metrics were not ready in the time given; they are still being computed."""
+    """What was waited for, metrics or an export, was not ready in the time given; the server goes on with it."""
 
     exit_code = ExitCode.STILL_PENDING
 
@@ -86,12 +94,14 @@ class ProblemError(ClientError):
     Attributes:
         problem: What the server said.
         retry_after_s: How long the server asks to wait before the next try; None when it does not say.
+        advice: What to do, where the server's words do not say it.
     """
 
     exit_code = ExitCode.REFUSED
+    advice: ClassVar[str] = ""
 
     def __init__(self, problem: Problem, retry_after_s: float | None = None) -> None:
-        super().__init__(problem.sentence())
+        super().__init__(f"{problem.sentence()} {self.advice}".strip())
         self.problem = problem
         self.retry_after_s = retry_after_s
 
@@ -108,6 +118,25 @@ class WrongPasswordError(ProblemError):
     """The username or the password is wrong."""
 
     exit_code = ExitCode.LOGIN_NEEDED
+
+
+class LoginTooOldError(ProblemError):
+    """This is done with a login of the last 10 minutes only, whose password was typed just now."""
+
+    exit_code = ExitCode.LOGIN_NEEDED
+    advice = "Nothing was changed. Log in again with your password (log-in), and do this again within 10 minutes."
+
+
+class ChangedMeanwhileError(ProblemError):
+    """What was to be changed has changed since it was read (412), perhaps by oneself on another phone."""
+
+    advice = "Nothing was changed now. Read it again, and make your change to what you find there."
+
+
+class CodeInvalidError(ProblemError):
+    """A code that was sent by mail is wrong, used, replaced by a newer one, or too old."""
+
+    advice = "It comes by verify-email, or for a forgotten password by request-password-reset."
 
 
 class ServerTroubleError(ProblemError):

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from msgspec.structs import replace as replace_tokens
+
 from phone_client.answers import Answer, read_json
-from phone_client.errors import LoginNeededError
+from phone_client.errors import LoginNeededError, TokenStoreError
 from phone_client.model import TokenGrant
 from phone_client.request import posting
 from phone_client.timing import Timing
@@ -36,7 +38,7 @@ class Login:
     def username(self) -> str | None:
         """Who is logged in; None for nobody."""
         tokens = self._tokens()
-        return tokens.username if tokens else None
+        return tokens.username if tokens and not tokens.has_ended else None
 
     def open(self, username: str, password: str) -> None:
         """Log in.
@@ -45,13 +47,22 @@ class Login:
             WrongPasswordError: The username or the password is wrong; a login that was there before stays.
         """
         # A second sending would open a second login, which nobody would ever use or end.
-        fields = {"username": username, "password": password}
-        request = posting("/v1/tokens", fields, if_lost="Nothing was changed here; try to log in again.")
         with self._store.exclusive():
+            fields = {"username": username, "password": password, **self._proof_of(username)}
+            request = posting("/v1/tokens", fields, if_lost="Nothing was changed here; try to log in again.")
             self._keep(self._transport.send(request), username)
 
+    def _proof_of(self, username: str) -> dict[str, str]:
+        """Return what shows that this client was logged in before: others' wrong passwords then keep nobody out."""
+        try:
+            before = self._tokens()
+        except TokenStoreError:
+            # A damaged login is replaced by the one that opens now.
+            return {}
+        return {"refresh_token": before.refresh_token} if before and before.username == username else {}
+
     def forget(self) -> None:
-        """Forget the tokens here; the server ends the login by itself when it is no longer refreshed."""
+        """Forget the tokens here."""
         with self._store.exclusive():
             self._store.clear()
 
@@ -91,7 +102,7 @@ class Login:
         )
         answer = self._transport.send(replace(request, hurried_timeouts_s=REFRESH_TIMEOUTS_S))
         if answer.refuses_credential:
-            self._store.clear()
+            self._store.save(replace_tokens(tokens, has_ended=True))
             raise LoginNeededError("Your login has ended. Nothing else was lost; log in again.")
         return self._keep(answer, tokens.username)
 
@@ -110,6 +121,6 @@ class Login:
 
     def _require_tokens(self) -> Tokens:
         tokens = self._tokens()
-        if tokens is None:
+        if tokens is None or tokens.has_ended:
             raise LoginNeededError(f"Nobody is logged in to {self._transport.api_url}. Log in first.")
         return tokens

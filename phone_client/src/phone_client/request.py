@@ -41,7 +41,11 @@ class Request:
 
     def with_bearer(self, token: str) -> "Request":
         """Return the same request with a credential."""
-        return replace(self, headers={**self.headers, "Authorization": f"Bearer {token}"})
+        return self.with_headers({"Authorization": f"Bearer {token}"})
+
+    def with_headers(self, headers: Mapping[str, str]) -> "Request":
+        """Return the same request with more headers."""
+        return replace(self, headers={**self.headers, **headers})
 
 
 def reading(path: str, query: Mapping[str, str] | None = None, media_type: str = JSON) -> Request:
@@ -50,13 +54,25 @@ def reading(path: str, query: Mapping[str, str] | None = None, media_type: str =
 
 
 def posting(path: str, fields: Mapping[str, str], *, if_lost: str, repeat_for_s: float = NEVER) -> Request:
+    """Return a request that posts a JSON object; errors as of `sending`."""
+    return sending("POST", path, fields, if_lost=if_lost, repeat_for_s=repeat_for_s)
+
+
+def sending(
+    method: str,
+    path: str,
+    content: Mapping[str, str | None] | Mapping[str, str] | msgspec.Struct,
+    *,
+    if_lost: str,
+    repeat_for_s: float = NEVER,
+) -> Request:
     """Return a request with a JSON object.
 
     Raises:
         UsageError: A text in it is no Unicode, such as an argument in another encoding.
     """
     try:
-        body = msgspec.json.encode(fields)
+        body = msgspec.json.encode(content)
     except UnicodeEncodeError as error:
         raise UsageError("A text that is not valid UTF-8 was given. Nothing was sent.") from error
-    return Request("POST", path, if_lost, repeat_for_s, headers={"Accept": JSON, "Content-Type": JSON}, body=body)
+    return Request(method, path, if_lost, repeat_for_s, headers={"Accept": JSON, "Content-Type": JSON}, body=body)

@@ -26,6 +26,8 @@ class Tokens(msgspec.Struct, frozen=True):
         access_token: Sent as Bearer with every request.
         refresh_token: Gives new tokens once.
         refresh_at_s: When new ones are asked for, in seconds since 1970: shortly before the access token expires.
+        has_ended: Whether the server has ended the login. The refresh token shows from then on that there was one: with
+            it the right password passes, however many wrong ones others try.
     """
 
     api_url: str
@@ -33,6 +35,7 @@ class Tokens(msgspec.Struct, frozen=True):
     access_token: HeaderText
     refresh_token: str
     refresh_at_s: float
+    has_ended: bool = False
 
 
 class TokenStore(Protocol):

@@ -41,6 +41,7 @@ class Connection:
         connect_timeout_s: How long a connection may take to be made.
         read_timeout_s: How long the server may stay silent.
         attempts: How often a request is sent at most.
+        client: What the client calls itself in the user's list of logins (User-Agent).
     """
 
     ca_file: str | None = None
@@ -48,6 +49,7 @@ class Connection:
     connect_timeout_s: float = 5.0
     read_timeout_s: float = 30.0
     attempts: int = 4
+    client: str = "phone_client"
 
 
 class Transport:
@@ -97,7 +99,7 @@ class Transport:
             raise _most_telling(outcome, request, maybe_done=maybe_done)
         return outcome
 
-    def fetch(self, link: str, write: Callable[[bytes], object]) -> Answer:
+    def fetch(self, link: str, write: Callable[[bytes], object], largest_bytes: int = LARGEST_ANSWER_BYTES) -> Answer:
         """Give what a link of the API leads to to `write`, piece by piece, without any credential, in one attempt.
 
         Returns:
@@ -105,7 +107,7 @@ class Transport:
 
         Raises:
             NetworkError: The link leads nowhere, or broke off.
-            WrongAnswerError: It is no link to follow, or leads to more bytes than a capture has.
+            WrongAnswerError: It is no link to follow, or leads to more bytes than it should.
         """
         url = checked_link(link, allow_http=self._connection.allow_http)
         timeout = urllib3.Timeout(connect=self._connection.connect_timeout_s, read=self._connection.read_timeout_s)
@@ -115,11 +117,11 @@ class Transport:
                 "GET", url, headers={"Accept": "*/*"}, redirect=False, timeout=timeout, preload_content=False
             )
             try:
-                return _take(response, write)
+                return _take(response, write, largest_bytes)
             finally:
                 response.close()
         except HTTPError as error:
-            raise ReplyLostError("The capture's bytes did not arrive whole. Nothing was kept; try again.") from error
+            raise ReplyLostError("The bytes did not arrive whole. Nothing was kept; try again.") from error
 
     def _wait_s(self, outcome: Answer | NetworkError, attempt: int) -> float | None:
         """Return how long to wait before the next attempt, None when there shall be none."""
@@ -164,7 +166,7 @@ class Transport:
             request.method,
             self.api_url + request.path + (f"?{urlencode(request.query)}" if request.query else ""),
             body=request.body,
-            headers=request.headers,
+            headers={"User-Agent": self._connection.client, **request.headers},
             redirect=False,  # a redirect would carry the password or the capture to another place
             timeout=timeout,
             preload_content=False,
@@ -179,14 +181,17 @@ class Transport:
         return Answer(response.status, response.headers, body)
 
 
-def _take(response: urllib3.BaseHTTPResponse, write: Callable[[bytes], object]) -> Answer:
+def _take(response: urllib3.BaseHTTPResponse, write: Callable[[bytes], object], largest_bytes: int) -> Answer:
     if response.status != HTTPStatus.OK:
         return Answer(response.status, response.headers, response.read(_LARGEST_REFUSAL_BYTES))
     size_bytes = 0
     for piece in response.stream(_PIECE_BYTES):
         size_bytes += len(piece)
-        if size_bytes > LARGEST_ANSWER_BYTES:
-            raise WrongAnswerError(f"The link leads to more than {LARGEST_ANSWER_BYTES} bytes, so it is no capture's.")
+        if size_bytes > largest_bytes:
+            raise WrongAnswerError(
+                f"The link leads to more than {largest_bytes} bytes, so to something else. Nothing was kept; try "
+                "again, and report it when it stays so."
+            )
         write(piece)
     return Answer(response.status, response.headers, b"")
 

@@ -25,7 +25,7 @@ _MODULES = {
     "emulate": "emulate",
 }
 _EXAMPLES = """examples:
-  device_bridge enrol --api https://example.org       # once: take this bridge's credential
+  device_bridge enrol --api https://example.org       # once: shows a code to approve in the app
   device_bridge run                                   # read and upload until stopped
   device_bridge status                                # what is where
   device_bridge doctor                                # what is wrong here, and what to do

@@ -1,6 +1,5 @@
 """What each command does: ask the client, then print for a person or as JSON."""
 
-import getpass
 import shutil
 import sys
 import tempfile
@@ -8,59 +7,75 @@ from argparse import Namespace
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import msgspec
+from typing import BinaryIO
 
 from phone_client.capture_id import checked_capture_id
-from phone_client.cli.tables import bridge_table, capture_facts, capture_table, metrics_report, printable
+from phone_client.cli.account_commands import ACCOUNT_COMMANDS
+from phone_client.cli.lane_commands import LANE_COMMANDS
+from phone_client.cli.printing import ENDED_SOON, print_result
+from phone_client.cli.secrets import new_password, secret
+from phone_client.cli.tables import bridge_table, capture_facts, capture_table, metrics_report
 from phone_client.client import ApiClient
-from phone_client.errors import ClientError, ExitCode, UsageError
+from phone_client.errors import ClientError, ExitCode
 from phone_client.files import replacing
+from phone_client.users import PersonalDetails
 
 
 def register(client: ApiClient, options: Namespace) -> ExitCode:
     """Make an account."""
-    user = client.register(options.username, options.email, _password(options, is_new=True))
-    return _print(options, user, f"{user.username} is registered. Next: log-in {user.username}")
+    details = PersonalDetails(options.first_name, options.last_name, options.phone, options.handedness)
+    password = new_password(from_stdin=options.password_stdin)
+    user = client.register(options.username, options.email, password, details)
+    text = (
+        f"{user.username} is registered. Next: log-in {user.username}\n"
+        f"A code is on its way to {user.email}; once you are logged in: confirm-email, or verify-email for another code"
+    )
+    return print_result(options, user, text)
 
 
 def log_in(client: ApiClient, options: Namespace) -> ExitCode:
     """Log in and keep the login on this machine."""
-    client.log_in(options.username, _password(options))
+    password = secret("password", "Password: ", "--password-stdin", from_stdin=options.password_stdin)
+    client.log_in(options.username, password)
     told = {"username": options.username, "api": client.api_url}
-    return _print(options, told, f"{options.username} is logged in to {client.api_url}.")
+    return print_result(options, told, f"{options.username} is logged in to {client.api_url}.")
 
 
 def log_out(client: ApiClient, options: Namespace) -> ExitCode:
-    """Forget the login on this machine."""
-    client.log_out()
-    return _print(options, {"api": client.api_url}, f"The login to {client.api_url} is forgotten on this machine.")
+    """End the login, and forget it on this machine."""
+    if options.everywhere:
+        client.account.log_out_everywhere()
+        told = {"api": client.api_url, "ended": True}
+        return print_result(options, told, f"All your logins to {client.api_url} have ended{ENDED_SOON}")
+    is_ended = client.log_out()
+    there = "has ended." if is_ended else "is forgotten on this machine; the server was not told, and ends it in time."
+    told = {"api": client.api_url, "ended": is_ended}
+    return print_result(options, told, f"The login to {client.api_url} {there}")
 
 
 def add_bridge(client: ApiClient, options: Namespace) -> ExitCode:
     """Make a bridge and show its credential."""
     bridge = client.add_bridge(options.name)
     text = f"Bridge {bridge.name} is made. Its credential, shown this once:\n{bridge.credential}"
-    return _print(options, bridge, text)
+    return print_result(options, bridge, text)
 
 
 def bridges(client: ApiClient, options: Namespace) -> ExitCode:
     """List the bridges, and which of them are silent."""
     found = list(client.bridges())
-    return _print(options, found, bridge_table(found))
+    return print_result(options, found, bridge_table(found))
 
 
 def captures(client: ApiClient, options: Namespace) -> ExitCode:
     """List the captures."""
     found = list(islice(client.captures(), options.limit))
-    return _print(options, found, capture_table(found))
+    return print_result(options, found, capture_table(found))
 
 
 def capture(client: ApiClient, options: Namespace) -> ExitCode:
     """Show a capture."""
     found = client.capture(options.id)
-    return _print(options, found, capture_facts(found))
+    return print_result(options, found, capture_facts(found))
 
 
 def raw(client: ApiClient, options: Namespace) -> ExitCode:
@@ -70,7 +85,7 @@ def raw(client: ApiClient, options: Namespace) -> ExitCode:
         return ExitCode.FINE
     size_bytes = _save(client, options.id, Path(options.out))
     told = {"id": checked_capture_id(options.id), "size_bytes": size_bytes, "out": options.out}
-    return _print(options, told, f"{size_bytes} bytes, as they were uploaded, are in {options.out}.")
+    return print_result(options, told, f"{size_bytes} bytes, as they were uploaded, are in {options.out}.")
 
 
 def metrics(client: ApiClient, options: Namespace) -> ExitCode:
@@ -79,7 +94,7 @@ def metrics(client: ApiClient, options: Namespace) -> ExitCode:
         found = client.metrics(options.id)
     else:
         found = client.wait_for_metrics(options.id, timeout_s=options.wait)
-    return _print(options, found, metrics_report(found))
+    return print_result(options, found, metrics_report(found))
 
 
 COMMANDS: dict[str, Callable[[ApiClient, Namespace], ExitCode]] = {
@@ -92,15 +107,9 @@ COMMANDS: dict[str, Callable[[ApiClient, Namespace], ExitCode]] = {
     "capture": capture,
     "raw": raw,
     "metrics": metrics,
+    **ACCOUNT_COMMANDS,
+    **LANE_COMMANDS,
 }
-
-
-def _print(options: Namespace, value: Any, text: str) -> ExitCode:
-    if options.json:
-        sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
-    else:
-        sys.stdout.write(printable(text) + "\n")
-    return ExitCode.FINE
 
 
 def _pass_on(client: ApiClient, capture_id: str, out: BinaryIO) -> int:
@@ -124,28 +133,3 @@ def _save(client: ApiClient, capture_id: str, path: Path) -> int:
         raise ClientError(
             f"{path} could not be written: {error.strerror}. What it held before is untouched."
         ) from error
-
-
-def _password(options: Namespace, *, is_new: bool = False) -> str:
-    if options.password_stdin:
-        return _password_line()
-    if not sys.stdin.isatty():
-        raise UsageError("There is no terminal to ask for the password on. Use --password-stdin.")
-    try:
-        password = getpass.getpass()
-        again = getpass.getpass("The same again: ") if is_new else password
-    except EOFError as error:
-        raise UsageError("No password was typed. Nothing was sent.") from error
-    if again != password:
-        raise UsageError("The two passwords differ. Nothing was sent.")
-    return password
-
-
-def _password_line() -> str:
-    try:
-        password = sys.stdin.buffer.readline().decode().rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise UsageError("The password on standard input is not UTF-8. Nothing was sent.") from error
-    if not password:
-        raise UsageError("Standard input has no password. Nothing was sent.")
-    return password

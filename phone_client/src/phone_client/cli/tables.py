@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from phone_client.bridges import BridgeStatus
+from phone_client.devices import Device, WaitingCapture
 from phone_client.model import Capture, Metric, Metrics, Provenance, SensorSummary
 
 _NOTHING = "-"
@@ -38,7 +39,14 @@ def capture_table(captures: Sequence[Capture]) -> str:
     if not captures:
         return "There are no captures yet."
     rows = (
-        (_time(one.received_at), one.state, _text(one.device), _text(one.record), str(one.size_bytes), one.id)
+        (
+            time_text(one.received_at),
+            one.state,
+            text_or_dash(one.device),
+            text_or_dash(one.record),
+            str(one.size_bytes),
+            one.id,
+        )
         for one in captures
     )
     return table(("RECEIVED", "STATE", "DEVICE", "RECORD", "BYTES", "ID"), rows)
@@ -60,14 +68,42 @@ def _bridge_row(bridge: BridgeStatus) -> tuple[str, ...]:
     return (
         bridge.name,
         silent,
-        _time(heard.received_at),
+        time_text(heard.received_at),
         str(heard.captures_waiting),
         str(heard.captures_quarantined),
-        _text(device.serial if device else None),
-        _text(device.battery_percent if device else None),
+        text_or_dash(device.serial if device else None),
+        text_or_dash(device.battery_percent if device else None),
         heard.version,
         bridge.id,
     )
+
+
+def device_table(devices: Sequence[Device]) -> str:
+    """Return claims on devices, a line each."""
+    if not devices:
+        return "There are no devices yet."
+    rows = (
+        (
+            one.serial,
+            one.name,
+            text_or_dash(one.ball_id),
+            time_text(one.begins),
+            _NOTHING if one.until is None else time_text(one.until),
+        )
+        for one in devices
+    )
+    return table(("SERIAL", "NAME", "BALL", "SINCE", "UNTIL"), rows)
+
+
+def inbox_table(captures: Sequence[WaitingCapture]) -> str:
+    """Return what waits, a line each."""
+    if not captures:
+        return "Nothing waits."
+    rows = (
+        (time_text(one.started_at), one.state, text_or_dash(one.device), str(one.size_bytes), one.bridge_id, one.id)
+        for one in captures
+    )
+    return table(("STARTED", "STATE", "DEVICE", "BYTES", "BRIDGE", "ID"), rows)
 
 
 def capture_facts(capture: Capture) -> str:
@@ -78,16 +114,21 @@ def capture_facts(capture: Capture) -> str:
         ("state", capture.state),
         *((("reason", capture.reason),) if capture.reason else ()),
         ("size", f"{capture.size_bytes} bytes"),
-        ("received", _time(capture.received_at)),
-        ("device", _text(capture.device)),
-        ("record", _text(capture.record)),
-        ("format version", _text(capture.format_version)),
-        ("bridge", _text(capture.bridge_id)),
-        ("started (claimed)", _text(claim.started_at)),
-        ("read (claimed)", _text(claim.read_at)),
+        ("received", time_text(capture.received_at)),
+        ("device", text_or_dash(capture.device)),
+        ("record", text_or_dash(capture.record)),
+        ("format version", text_or_dash(capture.format_version)),
+        ("bridge", text_or_dash(capture.bridge_id)),
+        ("started (claimed)", text_or_dash(claim.started_at)),
+        ("read (claimed)", text_or_dash(claim.read_at)),
         ("bad pages", str(capture.bad_page_count)),
         *((f"  page {bad.page}", f"{bad.problem} {bad.detail}".strip()) for bad in capture.bad_pages),
     ]
+    return fact_lines(facts)
+
+
+def fact_lines(facts: Sequence[tuple[str, str]]) -> str:
+    """Return named facts, a line each, the values under each other."""
     width = max(len(name) for name, _ in facts)
     return "\n".join(f"{name.ljust(width)}  {value}" for name, value in facts)
 
@@ -125,11 +166,13 @@ def _value(value: float | bool | None) -> str:  # noqa: FBT001 - a metric may be
     return f"{value:.3f}"
 
 
-def _text(value: str | int | None) -> str:
+def text_or_dash(value: str | int | None) -> str:
+    """Return a value as text, a dash for none."""
     return _NOTHING if value is None else str(value)
 
 
-def _time(moment: datetime | None) -> str:
+def time_text(moment: datetime | None) -> str:
+    """Return a time in UTC, a dash for none."""
     if moment is None:
         return _NOTHING
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"

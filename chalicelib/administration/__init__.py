@@ -1,0 +1,1 @@
+"""Administration: what admins see and do, each time written into the audit."""
