@@ -76,7 +76,7 @@ check: $(READY) $(NODE_READY) $(MINISTACK_READY) ## format, lint, types, import 
 	$(V)/mypy $(CHECKED)
 	$(V)/lint-imports
 	$(MAKE) test
-	$(V)/python -m pytest -q -m long
+	$(V)/python -m pytest -q -n auto --dist loadgroup --no-loadscope-reorder -m long
 
 bench: $(READY) ## every benchmark, as ratios side by side
 	@$(V)/python -m bench

@@ -129,14 +129,21 @@ def _read_json(request: Request, largest_bytes: int) -> bytes:
 def _read(request: Request, media_type: str, largest_bytes: int) -> bytes:
     sent_type = request.headers.get("content-type") or ""
     # API Gateway compares a binary type letter by letter, and mangles the bytes of any other.
-    fits = sent_type == BINARY if media_type == BINARY else sent_type.split(";")[0].strip().lower() == media_type
-    if not fits:
+    if not (sent_type == BINARY if media_type == BINARY else _is_json(sent_type)):
         raise UnsupportedMediaType(f"Send Content-Type: {media_type}.")
     raw = request.raw_body
     body = raw.encode() if isinstance(raw, str) else raw
     if len(body) > largest_bytes:
         raise TooLarge(f"The body has {len(body)} bytes; this operation takes at most {largest_bytes}.")
     return body
+
+
+def _is_json(sent_type: str) -> bool:
+    """Tell whether a content type says JSON, which is in UTF-8 whether it says so or not (RFC 8259 section 8.1)."""
+    media_type, *parameters = sent_type.split(";")
+    named = (parameter.partition("=") for parameter in parameters)
+    charsets = {value.strip().strip('"').lower() for name, _, value in named if name.strip().lower() == "charset"}
+    return media_type.strip().lower() == JSON and charsets <= {"utf-8"}
 
 
 _any_json = msgspec.json.Decoder()

@@ -155,11 +155,11 @@ class _Endpoint:
 
     def _respond(self, request: Request, path_parameters: dict[str, str], observation: Observation) -> Response:
         try:
-            if self._operation.is_binary:
-                require_binary_accepted(request.headers.get("accept"))
             caller = self._caller(request)
             if caller is not None:
                 observation.note_caller(caller.user_id, caller.bridge_id)
+            if self._operation.is_binary:
+                require_binary_accepted(request.headers.get("accept"))
             return self._answer(self._view(self._call(request, caller), **self._read_parameters(path_parameters)))
         except Problem as problem:
             observation.problem = problem.name

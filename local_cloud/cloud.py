@@ -26,6 +26,7 @@ TEMPLATE = PROJECT / "infra" / "resources.yaml"
 
 API_PORT_ADVICE = "; choose another, e.g. make serve PORT=8010"
 AWS_PORT_NAME = "the emulated AWS's port {port} (--aws-port)"
+AWS_PORT_ADVICE = "; choose another, e.g. --aws-port 8011, or 0 for any free one"
 
 
 class LocalCloud:
@@ -101,7 +102,9 @@ class LocalCloud:
         api_listener = (
             stack.enter_context(listen(*self._api_address, advice=API_PORT_ADVICE)) if self._api_address else None
         )
-        aws_listener = stack.enter_context(listen("127.0.0.1", self._aws_port, called=AWS_PORT_NAME))
+        aws_listener = stack.enter_context(
+            listen("127.0.0.1", self._aws_port, called=AWS_PORT_NAME, advice=AWS_PORT_ADVICE)
+        )
         scheme = "http" if self._tls is None else "https"
         self.api_url = None if api_listener is None else url_of(api_listener, scheme)
         self.aws_url = url_of(aws_listener)

@@ -1,14 +1,8 @@
-"""Chalice's local server with the manners of API Gateway and Lambda: their limits, and an answer to everything.
-
-Decision: what the gateway refuses by itself is answered as `application/problem+json` (RFC 9457), the form that the
-application's own errors have, so that a client reads one form. The member `message`, which is all that AWS sends, is
-there as well. On AWS the bodies of these few answers (403 for an unknown route, 413, 500) have `message` alone.
-"""
+"""Chalice's local server with the manners of API Gateway and Lambda: their limits, and an answer to everything."""
 
 import base64
 import contextlib
 import functools
-import http
 import json
 import socket
 import sys
@@ -32,6 +26,7 @@ from chalice.local import (
 from local_cloud.calls import Reply
 from local_cloud.connections import STALLED_CLIENT_TIMEOUT_S, StoppableServer, send_reply
 from local_cloud.framing import BodyRefusedError, ClientGoneError, read_body, require_fields
+from local_cloud.refusals import Refusals
 from local_cloud.routing import RouteMatcher, decoded
 from local_cloud.tls import TlsEnd
 
@@ -57,6 +52,12 @@ class PayloadTooLargeError(LocalGatewayException):
     CODE = 413
 
 
+class ResultTooLargeError(LocalGatewayException):
+    """The result would be larger than Lambda gives."""
+
+    CODE = 502
+
+
 class ApiServer(StoppableServer):
     """Serves a Chalice app's REST API.
 
@@ -73,7 +74,7 @@ class ApiServer(StoppableServer):
         config = Config.create(
             chalice_stage="local", lambda_timeout=FUNCTION_TIMEOUT_S, lambda_memory_size=FUNCTION_MEMORY_MB
         )
-        handler = functools.partial(ApiRequestHandler, access_log, app, config)
+        handler = functools.partial(ApiRequestHandler, access_log, app, config, Refusals(app))
         super().__init__(listener, handler, tls)
 
 
@@ -147,10 +148,18 @@ class ApiRequestHandler(ChaliceRequestHandler):
     timeout = STALLED_CLIENT_TIMEOUT_S
     request_version: str
 
-    def __init__(self, access_log: bool, app: Chalice, config: Config, *connection: Any) -> None:  # noqa: FBT001 - see ApiServer
+    def __init__(
+        self,
+        access_log: bool,  # noqa: FBT001 - see ApiServer
+        app: Chalice,
+        config: Config,
+        refusals: Refusals,
+        *connection: Any,
+    ) -> None:
         self._access_log = access_log
         self._app = app
         self._config = config
+        self._refusals = refusals
         request, client_address, server = connection
         super().__init__(request, client_address, server, app, config)
 
@@ -169,15 +178,17 @@ class ApiRequestHandler(ChaliceRequestHandler):
     def _reply(self) -> Reply:
         if self.request_version == self.default_request_version:
             self.request_version = self.protocol_version
-            return problem(505, "HTTP/0.9 is not spoken here.")
+            return self._refusals.problem(505, "HTTP/0.9 is not spoken here.")
         try:
             require_fields(self.headers)
             body = read_body(self.headers, self.rfile, LARGEST_BODY_BYTES, DRAIN_BYTES)
         except BodyRefusedError as error:
             self.close_connection = self.close_connection or not error.readable
-            return problem(error.status, error.detail)
+            return self._refusals.problem(error.status, error.detail)
         if len(self.requestline) + sum(len(value) for value in self.headers.values()) > LARGEST_HEADERS_BYTES:
-            return problem(431, f"The request line and the headers are larger than {LARGEST_HEADERS_BYTES:,} bytes.")
+            return self._refusals.problem(
+                431, f"The request line and the headers are larger than {LARGEST_HEADERS_BYTES:,} bytes."
+            )
         return self._invoke(body)
 
     def _invoke(self, body: bytes) -> Reply:
@@ -188,10 +199,10 @@ class ApiRequestHandler(ChaliceRequestHandler):
             return _reply_of(result, wants_binary=_wants_binary(headers, self._app.api.binary_types))
         except LocalGatewayException as error:
             message = json.loads(error.body or b"{}")
-            return problem(error.CODE, str(message.get("message") or message.get("Message")))
+            return self._refusals.problem(error.CODE, str(message.get("message") or message.get("Message")))
         except (Exception, SystemExit):  # noqa: BLE001 - a function's end, however it comes, is the client's 500
             traceback.print_exc(file=sys.stderr)
-            return problem(500, "Internal server error")
+            return self._refusals.problem(500, "Internal server error")
 
     def _send(self, reply: Reply, started_s: float) -> None:
         # The line comes first: who has the reply can find the line.
@@ -206,22 +217,10 @@ class ApiRequestHandler(ChaliceRequestHandler):
         self.close_connection = True
         # It takes what it cannot read for HTTP/0.9, whose answers have no head.
         self.request_version = self.protocol_version
-        send_reply(self, problem(code, explain or message or "The request cannot be read."))
+        send_reply(self, self._refusals.problem(code, explain or message or "The request cannot be read."))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is http.server's
         """Say nothing: `_send` writes the one line of a request."""
-
-
-def problem(status: int, detail: str) -> Reply:
-    """Return a problem document (RFC 9457) with the member `message` that AWS's own answers have."""
-    content = {
-        "type": "about:blank",
-        "title": http.HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "message": detail,
-    }
-    return Reply(status, [("Content-Type", "application/problem+json")], json.dumps(content).encode())
 
 
 def _wants_binary(headers: dict[str, str], binary_types: list[str]) -> bool:
@@ -249,7 +248,8 @@ def _reply_of(result: dict[str, Any], *, wants_binary: bool) -> Reply:
     for _, value in pairs:
         value.encode("latin-1")
     if encoded_bytes > LARGEST_RESULT_BYTES:
-        return problem(502, f"The function's result is larger than {LARGEST_RESULT_BYTES:,} bytes.")
+        message = f"The function's result is larger than {LARGEST_RESULT_BYTES:,} bytes."
+        raise ResultTooLargeError({}, json.dumps({"message": message}).encode())
     return Reply(int(result["statusCode"]), pairs, content)
 
 

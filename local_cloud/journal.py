@@ -173,7 +173,9 @@ def _locked_folder(folder: Path) -> IO[str]:
         lock.seek(0)
         holder = lock.read().strip() or "unknown"
         lock.close()
-        raise StateError(f"{folder} is in use by another local cloud (process {holder})") from error
+        raise StateError(
+            f"{folder} is in use by another local cloud (process {holder}); stop that one, or give another folder"
+        ) from error
     lock.truncate(0)
     lock.write(f"{os.getpid()}\n")
     lock.flush()

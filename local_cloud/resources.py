@@ -63,6 +63,7 @@ class ResourceMaker:
             "AWS::SecretsManager::Secret": self._secret,
             "AWS::CloudWatch::Alarm": self._alarm,
             "AWS::SES::EmailIdentity": self._email_identity,
+            "AWS::Logs::LogGroup": self._log_group,
         }
 
     def make_all(self, template: Template) -> Mapping[str, Made]:
@@ -167,6 +168,14 @@ class ResourceMaker:
         known_only(properties, ("EmailIdentity",), resource.logical_id)
         self._client("sesv2").create_email_identity(EmailIdentity=properties["EmailIdentity"])
         return Made(properties["EmailIdentity"])
+
+    def _log_group(self, resource: Resource, properties: Properties) -> Made:
+        known_only(properties, ("LogGroupName", "RetentionInDays"), resource.logical_id)
+        logs, name = self._client("logs"), properties["LogGroupName"]
+        logs.create_log_group(logGroupName=name)
+        if "RetentionInDays" in properties:
+            logs.put_retention_policy(logGroupName=name, retentionInDays=properties["RetentionInDays"])
+        return Made(name)
 
 
 def _attribute(value: Any) -> str:

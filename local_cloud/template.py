@@ -31,8 +31,11 @@ MERGED_FIELDS = {"DependsOn"}
 `chalice package --merge-template` merges such an entry into the function of that name, which Chalice describes and the
 local cloud gets from the app; that it waits for a resource says nothing here, where all resources are made first.
 """
-CHALICES_API = "RestAPI"
-"""The API, which Chalice describes too: an entry of this name adds to it. The local cloud has its own gateway."""
+CHALICES_OWN = frozenset({"RestAPI", "APIHandler", "ProcessCapture", "RunJob"})
+"""The API and the functions, which Chalice describes too: an entry of such a name adds to them.
+
+The local cloud has a gateway and functions of its own.
+"""
 
 PSEUDO_PARAMETERS = {
     "AWS::AccountId": "123456789012",
@@ -88,7 +91,7 @@ class Template:
         self._resources = {
             logical_id: _resource(logical_id, fields)
             for logical_id, fields in content["Resources"].items()
-            if fields.keys() != MERGED_FIELDS and logical_id != CHALICES_API
+            if fields.keys() != MERGED_FIELDS and logical_id not in CHALICES_OWN
         }
         self._conditions = {
             name: self._holds(name, condition) for name, condition in (content.get("Conditions") or {}).items()

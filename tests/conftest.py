@@ -10,6 +10,7 @@ import pytest
 from local_cloud.cloud import LocalCloud
 from tests.api import PASSWORD, Api, Bowler
 from tests.throws import Throw
+from tests.tidying import Holding, held_by, tidy
 
 # All tests come from one address, and make more users and mails than one address may; what is throttled is tested with
 # limits of the tests' own.
@@ -25,26 +26,49 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in a shell's background: the programs under test would inherit that, and no Ctrl-C would reach them.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+_running: list[tuple[LocalCloud, Holding]] = []
 _WITH_A_CLOUD = {"local_cloud", "chalicelib", "phone_client", "access", "contract"}
+_LONGEST = {"test_contract", "test_migrations", "test_campaigns"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests that start emulated clouds of their own run first, and all that need one in the same process.
+    """Say which tests share a process, where several run them, and let the longest of them begin first.
 
-    A process holds one emulated AWS at a time, and the shared one below stays up from its first use to the end. moto
-    goes through everything in a bucket to list a part of it, which takes ten times as long in one that is full.
+    A process holds one emulated AWS at a time, and the shared one below stays up from its first use to the end: the
+    tests that start emulated clouds of their own come before it. A long test shares a process with its file, which may
+    have a cloud to itself.
     """
-    items.sort(key=lambda item: ("local_cloud" not in item.path.parts, item.path.stem != "test_failures_of_erasure"))
+    items.sort(key=lambda item: ("local_cloud" not in item.path.parts, item.path.stem not in _LONGEST))
     for item in items:
-        if _WITH_A_CLOUD & set(item.path.parts) or "cloud" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("cloud"))
+        if group := _group_of(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _group_of(item: pytest.Item) -> str | None:
+    if "ministack" in item.path.parts:
+        return "ministack"
+    if item.get_closest_marker("long"):
+        return "/".join(item.path.parts[-2:])
+    needs_cloud = _WITH_A_CLOUD & set(item.path.parts) or "cloud" in getattr(item, "fixturenames", ())
+    return "cloud" if needs_cloud else None
 
 
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[LocalCloud]:
     """A local cloud that all tests share; every test makes users of its own."""
     with LocalCloud(access_log=False) as running:
+        _running.append((running, held_by(running)))
         yield running
+        _running.clear()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tidied() -> Iterator[None]:
+    """The tests of each file find the shared cloud as the first ones did, and as quick."""
+    before = [held_by(cloud) for cloud, _ in _running]
+    yield
+    for cloud, at_first in _running:
+        tidy(cloud, before[0] if before else at_first)
 
 
 @pytest.fixture(scope="session")

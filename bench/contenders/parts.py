@@ -4,14 +4,14 @@ from typing import Any
 from unittest import mock
 
 from bench.contenders.workload import Handler, authenticate
-from chalicelib.accounts import service, store
-from chalicelib.devices import bridges
+from chalicelib.accounts import service
+from chalicelib.devices import bridge_store, bridges
 
 
 def make_parts() -> dict[str, Handler]:
     """Return what can be timed alone; to be called before a contender replaces the domain's verb."""
     add_bridge = bridges.add_bridge
-    mock.patch.object(store, "add_bridge", return_value=None).start()
+    mock.patch.object(bridge_store, "add_bridge", return_value=None).start()
 
     def pyjwt_alone(event: dict[str, Any], _: object) -> object:
         return authenticate(event["headers"]["Authorization"])

@@ -5,7 +5,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Literal
 
-from chalicelib.accounts import audit_store, store
+from chalicelib.accounts import audit_store, store, throttling
 from chalicelib.accounts.audit_model import AuditList, AuditRecord
 from chalicelib.accounts.items import AuditItem, UserItem
 from chalicelib.dynamodb import ConditionFailedError
@@ -14,6 +14,7 @@ from chalicelib.lists import decode_position, encode_position
 
 DONE = "done"
 DENIED = "denied"
+MORE_DENIALS = "further denials of this hour are not on record"
 _SORT_KEY = re.compile(r"[0-9T:.+-]{32}#[0-9a-f-]{36}")
 
 
@@ -64,6 +65,26 @@ def record(
 def add(item: AuditItem) -> None:
     """Add a record."""
     audit_store.add(item)
+
+
+def add_denial(actor: UserItem, action: str) -> None:
+    """Add a denial, at most so many of a user in an hour; the first one beyond says that there are more.
+
+    Args:
+        actor: Who was denied.
+        action: The operation.
+    """
+    user_id = str(actor.pk).removeprefix("U#")
+    detail = None
+    try:
+        throttling.take(throttling.denials_of_user(), user_id)
+    except throttling.TooManyTries:
+        try:
+            throttling.take(throttling.denials_beyond(), user_id)
+        except throttling.TooManyTries:
+            return
+        detail = MORE_DENIALS
+    add(record(actor, action, DENIED, detail=detail))
 
 
 def of_day(day: str | None, limit: int, cursor: str | None) -> AuditList:

@@ -59,6 +59,11 @@ def draw(user_id: str, purpose: str, email: str) -> NewCode:
     return NewCode(text, item)
 
 
+def nobody_of(folded_email: str) -> str:
+    """Return the id, which no user has, that codes for an address which nobody has confirmed are kept under."""
+    return f"nobody-{hashlib.sha256(folded_email.encode()).hexdigest()[:32]}"
+
+
 def check(user_id: str, purpose: str, sent: str) -> CodeItem:
     """Take one of a code's tries and return the code, when it is the one that was sent.
 

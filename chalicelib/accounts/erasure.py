@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from chalicelib import partition
-from chalicelib.accounts import throttling
+from chalicelib.accounts import codes, throttling
 from chalicelib.accounts.closing import CLOSING, IS_OPEN, ErasedItem, OpennessItem
 from chalicelib.accounts.items import EmailItem, LoginItem, RefreshItem, UserItem, UsernameItem
 from chalicelib.accounts.names import fold_email, fold_username
@@ -74,6 +74,7 @@ def finish(user_id: str) -> None:
     for counter in throttling.keys_of(user_id, folded, addresses):
         partition.sweep(AccountsRow, counter)
     for address in addresses:
+        partition.sweep(AccountsRow, _key(codes.nobody_of(address)))
         partition.remove_of_user(f"E#{address}", EmailItem.SK, user_id)
     partition.remove_of_user(f"N#{folded}", UsernameItem.SK, user_id)
     partition.remove(AccountsRow, [row])

@@ -72,7 +72,7 @@ KINDS = (
         RefreshItem,
         "R#",
         RefreshItem.SK,
-        withheld=("v", "user_id", "login_id", "successor", "rotated_at", "expires_at"),
+        withheld=("v", "user_id", "login_id", "successor", "rotated_at", "voided_at", "expires_at"),
     ),
     Kind(CredentialItem, "B#", CredentialItem.SK, withheld=("v", "user_id", "bridge_id")),
     Kind(LimiterItem, "L#", "W#", withheld=("v", "tries", "expires_at")),

@@ -138,6 +138,8 @@ class RefreshItem(VersionedItem):
     login_id = UnicodeAttribute()
     successor = UnicodeAttribute(null=True)
     rotated_at = NumberAttribute(null=True)
+    voided_at = NumberAttribute(null=True)
+    """When its reply was taken for lost, and its successor given in its place: whoever uses it is not the only one."""
     expires_at = NumberAttribute()
 
     class Meta(AccountsTable):

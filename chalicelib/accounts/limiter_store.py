@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import size
 
 from chalicelib.accounts.items import LimiterItem
@@ -33,14 +32,6 @@ def drop_try(pk: str, sk: str, name: str, expires_at_s: int) -> None:
 def _always(expires_at_s: int) -> "list[Action]":
     # An update makes the item when it is not there.
     return [LimiterItem.expires_at.set(expires_at_s), LimiterItem.v.set(LimiterItem.schema_version())]
-
-
-def count_tries(pk: str, sk: str) -> int:
-    """Return how many tries there are, perhaps without those of the last moments."""
-    try:
-        return len(LimiterItem.get(pk, sk).tries or ())
-    except DoesNotExist:
-        return 0
 
 
 def forget_tries(pk: str, sk: str) -> None:

@@ -88,19 +88,18 @@ def rotate_refresh(old: RefreshItem, new: RefreshItem, rotated_at_s: int, used_a
     write_together(actions)
 
 
-def replace_successor(old: RefreshItem, new: RefreshItem, used_at: str) -> None:
-    """Void an unused successor, whose reply was lost, and put a fresh one in its place, while the login is open.
+def replace_lost(lost: RefreshItem, new: RefreshItem, voided_at_s: int, used_at: str) -> None:
+    """Void an unused refresh token, whose reply was lost, and let a fresh one follow it, while the login is open.
 
     Raises:
-        ConditionFailedError: The successor was used meanwhile, or the login has ended.
+        ConditionFailedError: It was used or voided meanwhile, or the login has ended.
     """
-    successor: list[Action] = [RefreshItem.successor.set(_hash_of(new))]
+    voided: list[Action] = [RefreshItem.successor.set(_hash_of(new)), RefreshItem.voided_at.set(voided_at_s)]
 
     def actions(write: TransactWrite) -> None:
-        write.update(old, actions=successor, condition=RefreshItem.successor == old.successor)
-        write.delete(RefreshItem(f"R#{old.successor}", RefreshItem.SK), condition=_UNUSED)
+        write.update(lost, actions=voided, condition=_UNUSED)
         write.save(new)
-        _use(write, old, used_at)
+        _use(write, lost, used_at)
 
     write_together(actions)
 

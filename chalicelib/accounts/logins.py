@@ -74,12 +74,12 @@ def log_in(grant: PasswordGrant, client: str | None = None, address: str = "") -
     # The same two reads for an unknown name, so that time does not tell; no key of the database is longer than this.
     folded = folded if len(folded.encode()) <= LONGEST_KEY_BYTES else ""
     holder = _holder_of(folded, at_once=False)
-    attempt = _take_try(folded, address, _known_login(grant.refresh_token, holder[0]))
+    attempts = _take_tries(folded, address, _known_login(grant.refresh_token, holder[0]))
     user_id, user = _proved(folded, holder, grant.password)
     if user is None or user_id is None:
-        throttling.count(throttling.failures_of_address(), address)
         raise WrongPassword("Check both and try again.")
-    attempt.give_back()
+    for attempt in attempts:
+        attempt.give_back()
     require_usable(user)
     _rehash_if_needed(user, grant.password)
     return _open(user_id, user, client)
@@ -113,12 +113,17 @@ def _known_login(refresh_token: str | None, user_id: str | None) -> str | None:
     return None if token is None or token.user_id != user_id else str(token.login_id)
 
 
-def _take_try(folded: str, address: str, known_login: str | None) -> throttling.Try:
+def _take_tries(folded: str, address: str, known_login: str | None) -> tuple[throttling.Try, ...]:
     if known_login is not None:
         # Whoever tries wrong passwords elsewhere cannot hold up a client that was logged in before.
-        return throttling.take(throttling.failures_of_known_login(), known_login)
-    throttling.require_room(throttling.failures_of_address(), address)
-    return throttling.take(throttling.failures_of_account(), folded)
+        return (throttling.take(throttling.failures_of_known_login(), known_login),)
+    of_address = throttling.take(throttling.failures_of_address(), address)
+    try:
+        return of_address, throttling.take(throttling.failures_of_account(), folded)
+    except throttling.TooManyTries:
+        # No password was looked at, so others at this address lose nothing by it.
+        of_address.give_back()
+        raise
 
 
 def require_usable(user: UserItem) -> None:

@@ -100,10 +100,12 @@ def change(caller: Caller, wanted: ProfileChange, versions: frozenset[int] | Non
 def _values(user: UserItem, wanted: ProfileChange) -> dict[str, Any]:
     given = {name: getattr(wanted, name) for name in wanted.__struct_fields__}
     values = {name: value for name, value in given.items() if value is not UNSET}
-    if "username" in values:
+    # What the account has already was allowed once.
+    if values.get("username", user.username) != user.username:
         check_username(values["username"])
     if "email" in values:
-        check_email(values["email"])
+        if values["email"] not in (user.email, user.verified_email):
+            check_email(values["email"])
         # To the letter: addresses that fold to the same text may be different mailboxes.
         if values["email"] != user.email:
             values["email_verified_at"] = _now() if values["email"] == user.verified_email else None

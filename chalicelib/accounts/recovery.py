@@ -6,15 +6,13 @@ is hidden by answering at multiples of a quarter of a second.
 """
 
 import contextlib
-import hashlib
 import math
 import time
 from collections.abc import Iterator
 
 from chalicelib.accounts import code_store, codes, letters, logins, mail, store, throttling
-from chalicelib.accounts.closing import CLOSING
 from chalicelib.accounts.items import CodeItem, UserItem
-from chalicelib.accounts.names import check_email, fold_email, fold_username
+from chalicelib.accounts.names import check_email_key, fold_email, fold_username
 from chalicelib.accounts.passwords import check_password
 from chalicelib.accounts.profile import password_changes
 from chalicelib.accounts.user_model import ResetConfirmation
@@ -34,7 +32,7 @@ def request(email: str, address: str) -> None:
         TooManyTries: Too many asked from this client's address, or for this e-mail address.
         MailUnavailable: No mail can be sent; a code that was sent before still works.
     """
-    folded = check_email(email)
+    folded = check_email_key(email)
     throttling.take(throttling.resets_of_address(), address)
     taken = throttling.take(throttling.resets_of_recipient(), folded)
     with _answered_on_time():
@@ -43,9 +41,10 @@ def request(email: str, address: str) -> None:
 
 def _send_code(folded: str, taken: throttling.Try) -> None:
     user_id, user = _owner(folded)
-    code = codes.draw(user_id, codes.PASSWORD, folded)
     # To the address that was confirmed, never to the one that was typed: another mailbox may fold to the same text.
     to, name = (mail.NOBODY, "") if user is None else (str(user.verified_email), user.username)
+    # With that one too: what nobody has confirmed is kept nowhere.
+    code = codes.draw(user_id, codes.PASSWORD, to)
     try:
         mail.send(to, letters.forgotten_password(code.text, name))
     except mail.MailUnavailable:
@@ -66,15 +65,12 @@ def confirm(confirmation: ResetConfirmation, address: str) -> None:
         TooManyTries: Too many wrong codes came from this client's address.
         CodeInvalid: The code is wrong, used, expired, or was tried too often, or nobody has confirmed the address.
     """
-    folded = check_email(confirmation.email)
+    folded = check_email_key(confirmation.email)
     check_password(confirmation.password, "$.password", confirmation.email)
-    throttling.require_room(throttling.failures_of_address(), address)
+    guess = throttling.take(throttling.failures_of_address(), address)
     with _answered_on_time():
-        try:
-            user_id, user, code = _check_code(folded, confirmation.code)
-        except codes.CodeInvalid:
-            throttling.count(throttling.failures_of_address(), address)
-            raise
+        user_id, user, code = _check_code(folded, confirmation.code)
+    guess.give_back()
     check_password(confirmation.password, "$.password", user.username, user.email)
     # Before it and after it, as with any change of a password.
     logins.end_all(user_id)
@@ -108,9 +104,9 @@ def _answered_on_time() -> Iterator[None]:
 
 def _owner(folded: str) -> tuple[str, UserItem | None]:
     """Return who has confirmed a folded address; an id that no user has, and None, for one who cannot log in."""
-    nobody = f"nobody-{hashlib.sha256(folded.encode()).hexdigest()[:32]}"
+    nobody = codes.nobody_of(folded)
     user_id = store.find_email_owner(folded)
-    user = store.find_user(user_id or nobody)
-    if user_id is None or user is None or user.state == CLOSING or user.locked_at is not None:
+    user = store.find_usable_user(user_id or nobody)
+    if user_id is None or user is None:
         return nobody, None
     return (user_id, user) if fold_email(user.verified_email or "") == folded else (nobody, None)

@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from chalicelib.accounts import login_store
+from chalicelib.accounts import login_store, store
 from chalicelib.accounts.issuing import refresh_item, token_view
 from chalicelib.accounts.items import RefreshItem
 from chalicelib.accounts.model import TokenView
@@ -27,12 +27,17 @@ def refresh(refresh_token: str) -> TokenView:
 
     A token that is used again shows that two hold it, so its whole login ends. Only a client whose reply was lost may
     ask again: within 10 seconds, while the successor is unused, it gets a fresh one and the first is void (RFC 9700
-    section 4.14.2, with that grace).
+    section 4.14.2, with that grace). A reply that was lost is used by nobody, so a void successor that is used ends the
+    login too.
 
     Raises:
-        RefreshTokenInvalid: It is unknown, expired, used before, or its login has ended.
+        RefreshTokenInvalid: It is unknown, expired, used before, or its login has ended, or its user has no logins any
+            more: the account is locked, being deleted, or gone.
     """
     token = _unexpired(secret_sha256(refresh_token), at_once=False)
+    # Whoever ends all logins changes the user first: from then on none is refreshed, though it may not have ended yet.
+    if store.find_usable_user(token.user_id) is None:
+        raise RefreshTokenInvalid("This login has ended. Log in again.")
     successor = new_secret(REFRESH_PREFIX)
     item = refresh_item(successor, token.user_id, token.login_id, int(token.expires_at))
     if token.successor is not None or not _rotated(token, item):
@@ -65,20 +70,28 @@ def _replace_lost_successor(token_sha256: str, item: RefreshItem) -> None:
         token = _unexpired(token_sha256)
         if token.successor is None:
             raise RefreshTokenInvalid("This login has ended. Log in again.")
+        lost = _successor_in_force(token)
+        if lost is None:
+            break
         in_grace = time.time() - int(token.rotated_at or 0) <= LOST_REPLY_GRACE_S
-        if not in_grace or _is_used(token.successor):
+        if not in_grace or token.voided_at is not None or lost.successor is not None:
             _end_login_of(token)
         try:
-            login_store.replace_successor(token, item, _now())
+            login_store.replace_lost(lost, item, int(time.time()), _now())
         except ConditionFailedError:
             continue
         return
     raise RefreshTokenInvalid("Too many refreshes of one token at the same moment. Log in again.")
 
 
-def _is_used(token_sha256: str) -> bool:
-    token = login_store.find_refresh(token_sha256)
-    return token is not None and token.successor is not None
+def _successor_in_force(token: RefreshItem) -> RefreshItem | None:
+    """Return what followed a token last, past those that are void; None when it is gone or too far away."""
+    for _ in range(_RACING_REFRESHES):
+        following = login_store.find_refresh(str(token.successor))
+        if following is None or following.voided_at is None:
+            return following
+        token = following
+    return None
 
 
 def _end_login_of(token: RefreshItem) -> NoReturn:

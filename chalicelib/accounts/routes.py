@@ -202,6 +202,7 @@ def confirm_password_reset(call: Call[ResetConfirmation]) -> Reply:
     response=None,
     status=204,
     problems=(profile.EmailConfirmed, TooManyTries, mail.MailUnavailable, AccountClosing),
+    login_checked=True,
 )
 def request_email_verification(call: Call[None]) -> Reply:
     """Send a code to one's address."""

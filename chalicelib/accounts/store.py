@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.accounts.closing import IS_OPEN
+from chalicelib.accounts.closing import CLOSING, IS_OPEN
 from chalicelib.accounts.decoys import read_nothing
 from chalicelib.accounts.items import (
     AuditItem,
@@ -64,6 +64,12 @@ def find_user(user_id: str, *, at_once: bool = True) -> UserItem | None:
     except DoesNotExist:
         read_nothing(UserItem)
         return None
+
+
+def find_usable_user(user_id: str) -> UserItem | None:
+    """Return a user who may have logins: one who is there, neither locked nor closing."""
+    user = find_user(user_id)
+    return user if user is not None and user.state != CLOSING and not user.locked_at else None
 
 
 def find_email_owner(folded_email: str) -> str | None:
@@ -135,15 +141,18 @@ def set_password(user: UserItem, changes: Changes, code: CodeItem | None = None)
 
 
 def manage_user(user_id: str, changes: Changes, record: AuditItem) -> None:
-    """Change a user as an admin does, together with the record of it.
+    """Change a user as an admin does, whatever else changes it, count its version up, and record it with that.
 
     Raises:
         ConditionFailedError: There is no such user.
     """
+    # Users of version 1 of the schema have none.
+    next_version = UserItem.version.set((UserItem.version | 1) + 1)
 
     def actions(write: TransactWrite) -> None:
-        write.update(UserItem(user_key(user_id), UserItem.SK), actions=changes, condition=UserItem.pk.exists())
-        write.save(record)
+        user = UserItem(user_key(user_id), UserItem.SK)
+        write.update(user, actions=[*changes, next_version], condition=UserItem.pk.exists())
+        write.save(record, condition=AuditItem.pk.does_not_exist())
 
     write_together(actions)
 

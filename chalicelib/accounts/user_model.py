@@ -20,8 +20,8 @@ class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /v1/users`.
 
     Attributes:
-        username: 1 to 64 characters, no control characters, no space at either end; unique however it is capitalised.
-        email: An address; a code is sent to it.
+        username: 1 to 64 characters, none of them invisible, no space at either end; unique however it is capitalised.
+        email: An address in ASCII, its domain with xn-- where it has other letters; a code is sent to it.
         password: 8 to 1,024 characters, any of Unicode; none of the common ones, and not the username or the address.
         first_name: The first name.
         last_name: The last name.

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from chalicelib.accounts import audit, logins, store
 from chalicelib.accounts.audit_model import AuditList
 from chalicelib.accounts.items import UserItem
-from chalicelib.accounts.names import fold_username
+from chalicelib.accounts.names import LONGEST_KEY_BYTES, fold_username
 from chalicelib.accounts.user_model import Role
 from chalicelib.administration import listing_store
 from chalicelib.administration.model import ManagedUser, ManagedUserList
@@ -33,6 +33,10 @@ def overview(admin_id: str, prefix: str | None, limit: int, cursor: str | None) 
         InvalidQuery: The cursor is none of ours.
     """
     begins = fold_username(prefix or "")
+    if len(begins.encode()) > LONGEST_KEY_BYTES:
+        # Short as it is typed and long when it is folded: no username begins so, and DynamoDB takes no such key.
+        audit.add(audit.record(_user(admin_id), "list_users", audit.DONE))
+        return ManagedUserList((), None)
     after = None if cursor is None else decode_position(cursor, (_FOLDED,))[0]
     if after is not None and not after.startswith(begins):
         # DynamoDB refuses a start outside of what is asked for, as an error of ours.

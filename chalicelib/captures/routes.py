@@ -1,6 +1,7 @@
 """Captures over HTTP."""
 
 from chalicelib.accounts.closing import AccountClosing
+from chalicelib.accounts.logins import AccountLocked
 from chalicelib.accounts.service import authenticate
 from chalicelib.call import Call, Reply
 from chalicelib.captures import examples, inbox, service, uploads
@@ -50,6 +51,7 @@ _ONE = {"capture_id": CaptureId}
         service.EmptyBody,
         service.NotACapture,
         AccountClosing,
+        AccountLocked,
     ),
     answer_example=examples.CAPTURE,
 )
@@ -68,7 +70,7 @@ def keep_capture(call: Call[bytes]) -> Reply:
     response=UploadTicket,
     status=201,
     also={200: CaptureView},
-    problems=(ProvenanceInvalid, AccountClosing),
+    problems=(ProvenanceInvalid, AccountClosing, AccountLocked),
     example=examples.UPLOAD,
     answer_example=examples.TICKET,
 )
@@ -89,6 +91,7 @@ def list_captures(call: Call[None]) -> CaptureList:
     scope=Scope.USER_OR_BRIDGE,
     response=CaptureView,
     parameters=_ONE,
+    problems=(AccountLocked,),
     answer_example=examples.CAPTURE,
 )
 def get_capture(call: Call[None], capture_id: str) -> CaptureView:

@@ -1,6 +1,7 @@
 """Bridges and their enrolment over HTTP."""
 
 from chalicelib.accounts.closing import AccountClosing
+from chalicelib.accounts.logins import AccountLocked
 from chalicelib.accounts.service import authenticate
 from chalicelib.accounts.throttling import TooManyTries
 from chalicelib.call import Call, Reply
@@ -52,7 +53,13 @@ def remove_bridge(call: Call[None], bridge_id: str) -> Reply:
     return Reply(None)
 
 
-@routes.get("/v1/bridges/me", scope=Scope.BRIDGE, response=BridgeIdentity, answer_example=examples.IDENTITY)
+@routes.get(
+    "/v1/bridges/me",
+    scope=Scope.BRIDGE,
+    response=BridgeIdentity,
+    problems=(AccountLocked,),
+    answer_example=examples.IDENTITY,
+)
 def get_own_bridge(call: Call[None]) -> BridgeIdentity:
     """Tell a bridge which one it is, and the server's time.
 
@@ -66,6 +73,7 @@ def get_own_bridge(call: Call[None]) -> BridgeIdentity:
     scope=Scope.BRIDGE,
     request=Heartbeat,
     response=HeartbeatReply,
+    problems=(AccountLocked,),
     example=examples.HEARTBEAT,
     answer_example=examples.HEARD,
 )

@@ -68,8 +68,10 @@ def earlier(current: str, wanted: datetime, not_before: str | None) -> str:
         InvalidRequest: It is later, or too long ago.
         ClaimOverlaps: The device was claimed then.
     """
-    if store.kept_form(wanted) == current:
+    # Compared, not converted: a moment at either end of the calendar is in no other zone.
+    begins = datetime.fromisoformat(current)
+    if wanted == begins:
         return current
-    if store.kept_form(wanted) > current:
+    if wanted > begins:
         raise _misfit("A claim can begin earlier, not later: what came since then is in your account.")
     return _past_beginning(wanted, not_before)

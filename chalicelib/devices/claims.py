@@ -66,7 +66,7 @@ def claim(user_id: str, wanted: NewDevice) -> tuple[DeviceItem, bool]:
         DeviceTaken: Another has it.
         ClaimOverlaps: It would begin at a time when it was claimed.
         DeviceBusy: Others were faster, again and again.
-        TooManyTries: The user has tried too many devices that others have.
+        TooManyTries: The user has tried too many devices that others have, or has claimed too many in a day.
     """
 
     def begin(last: HolderItem | None) -> State:
@@ -75,6 +75,7 @@ def claim(user_id: str, wanted: NewDevice) -> tuple[DeviceItem, bool]:
                 raise DeviceTaken("It is free once whoever has it releases it.")
             raise _AsItIs
         begins = claim_times.beginning(wanted.begins, last.until if last else None)
+        throttling.take(throttling.claims_of_user(), user_id)
         return _first_state(user_id, wanted, begins, last)
 
     is_new = True
@@ -83,7 +84,7 @@ def claim(user_id: str, wanted: NewDevice) -> tuple[DeviceItem, bool]:
         device = _change(wanted.serial, begin)
     except _AsItIs:
         device, is_new = show(user_id, wanted.serial), False
-    except InvalidRequest:
+    except (InvalidRequest, throttling.TooManyTries):
         guess.give_back()
         raise
     guess.give_back()

@@ -24,6 +24,7 @@ _ONE = {"serial": Serial}
     status=201,
     also={200: DeviceView},
     problems=(claims.DeviceTaken, ClaimOverlaps, claims.DeviceBusy, TooManyTries, AccountClosing),
+    login_checked=True,
     etag=True,
     answer_headers={"Location": "The device's path."},
     example=examples.CLAIM,
@@ -65,6 +66,7 @@ def get_device(call: Call[None], serial: str) -> Reply:
     response=DeviceView,
     parameters=_ONE,
     problems=(ClaimOverlaps, claims.DeviceBusy, AccountClosing),
+    login_checked=True,
     if_match=True,
     etag=True,
     example=examples.CHANGE,
@@ -79,7 +81,14 @@ def change_device(call: Call[DeviceChange], serial: str) -> Reply:
     return _reply(claims.change(call.caller.user_id, serial, call.body, call.if_match))
 
 
-@routes.delete("/v1/devices/{serial}", scope=Scope.USER, parameters=_ONE, problems=(claims.DeviceBusy,), if_match=True)
+@routes.delete(
+    "/v1/devices/{serial}",
+    scope=Scope.USER,
+    parameters=_ONE,
+    problems=(claims.DeviceBusy,),
+    login_checked=True,
+    if_match=True,
+)
 def release_device(call: Call[None], serial: str) -> Reply:
     """Release a device: it is free from now on, and what came until now stays in the account."""
     claims.release(call.caller.user_id, serial, call.if_match)

@@ -24,7 +24,10 @@ def claim_number(number: float) -> str:
 
 
 def kept_form(moment: datetime) -> str:
-    """Return a moment as it is kept: in UTC with microseconds, so that text sorts as time does."""
+    """Return a moment as it is kept: in UTC with microseconds, so that text sorts as time does.
+
+    It is for moments that are held to a range already: the first and the last day of the calendar are in no other zone.
+    """
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
@@ -66,7 +69,7 @@ def write_claim(
             require_open(write, holder.user_id)
         write.save(device)
         if record is not None:
-            write.save(record)
+            write.save(record, condition=AuditItem.pk.does_not_exist())
 
     write_together(actions)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from chalicelib import jobs
+from chalicelib.accounts import throttling
 from chalicelib.accounts.closing import AccountClosing
 from chalicelib.dynamodb import ConditionFailedError
 from chalicelib.errors import NotFound
@@ -56,6 +57,7 @@ def request(user_id: str) -> ExportView:
 
     Raises:
         AccountClosing: The account is being deleted.
+        TooManyTries: The user has asked for as many as there are in a day; the last one stays.
     """
     last = store.find(user_id)
     is_under_way = last is not None and _state(last) in {"queued", "running"}
@@ -67,12 +69,14 @@ def request(user_id: str) -> ExportView:
 
 
 def _new(user_id: str, last: ExportItem | None) -> ExportItem:
+    taken = throttling.take(throttling.exports_of_user(), user_id)
     export, now = store.new_export(user_id), datetime.now(UTC)
     export.export_id, export.state, export.requested_at = str(uuid.uuid4()), "queued", now.isoformat()
     export.expires_at = int(now.timestamp()) + KEPT_S
     try:
         store.put(user_id, export, None if last is None else last.export_id)
     except ConditionFailedError as error:
+        taken.give_back()
         there = store.find(user_id)
         if there is None or (last is not None and there.export_id == last.export_id):
             raise AccountClosing("There is nothing to export any more.") from error

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from chalicelib.accounts.closing import AccountClosing
 from chalicelib.accounts.logins import LoginTooOld
 from chalicelib.accounts.service import authenticate
+from chalicelib.accounts.throttling import TooManyTries
 from chalicelib.call import Call
 from chalicelib.errors import NotFound
 from chalicelib.operation import Scope
@@ -24,13 +25,14 @@ _LINK = ExportLink("https://example.org/export.zip?X-Amz-Signature=...", _NOON)
     response=ExportView,
     status=202,
     login_checked=True,
-    problems=(AccountClosing,),
+    problems=(AccountClosing, TooManyTries),
     answer_example=ExportView(_ID, "queued", _NOON),
 )
 def request_export(call: Call[None]) -> ExportView:
     """Ask for an archive of everything that is held about one.
 
-    While one is on its way, that one is shown and no other is begun. An archive is kept for 7 days.
+    While one is on its way, that one is shown and no other is begun; at most three are made in a day. An archive is
+    kept for 7 days.
     """
     return exporting.request(call.caller.user_id)
 

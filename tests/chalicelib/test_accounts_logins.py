@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.accounts import codes, erasure, login_store, logins, names, refreshing, service, store, tokens
-from chalicelib.accounts.items import LoginItem, UserItem, user_key
+from chalicelib.accounts import codes, erasure, login_store, logins, names, profile, refreshing, service, store, tokens
+from chalicelib.accounts.items import LoginItem, RefreshItem, UserItem, user_key
 from chalicelib.accounts.model import PasswordGrant
+from chalicelib.accounts.user_model import PasswordChange
+from chalicelib.call import Caller
 from chalicelib.dynamodb import ConditionFailedError
 from chalicelib.errors import NotAuthenticated
+from chalicelib.lists import encode_position
 from chalicelib.operation import OPERATIONS, Operation
 from local_cloud.cloud import LocalCloud
 from tests.api import PASSWORD, Api, Bowler
@@ -97,6 +100,9 @@ def test_logins_come_in_parts(bowler: Bowler) -> None:
     assert sorted(found) == sorted(login["id"] for login in _listed(bowler))
     assert len(set(found)) == 4
     assert bowler("GET", f"{LOGINS}?cursor=abc").problem == "invalid-query"
+    for position in ("USER", "CODE#email", "LOGIN#", f"LOGIN#{'0' * 37}", f"LOGIN#{'0' * 36}\n", "Z" * 36):
+        refused = bowler("GET", f"{LOGINS}?cursor={encode_position((position,))}")
+        assert refused.problem == "invalid-query", position
 
 
 def test_a_new_password_ends_all_other_logins(bowler: Bowler) -> None:
@@ -109,6 +115,23 @@ def test_a_new_password_ends_all_other_logins(bowler: Bowler) -> None:
     grant = {"username": bowler.username, "password": PASSWORD}
     assert bowler.api("POST", "/v1/tokens", json=grant).status == 401
     _again(bowler, password=NEW_PASSWORD)
+
+
+def test_a_login_of_the_old_password_that_opens_during_its_change_is_ended(
+    bowler: Bowler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever logs in with the old password after the others were ended, and before it is new, is ended too."""
+    user_id, opened = _user_id(bowler), []
+    set_password = store.set_password
+
+    def set_late(*changes: Any) -> None:
+        opened.append(logins.log_in(PasswordGrant(bowler.username, PASSWORD)).refresh_token)
+        set_password(*changes)
+
+    monkeypatch.setattr(store, "set_password", set_late)
+    profile.change_password(Caller(user_id, login_id=""), PasswordChange(PASSWORD, NEW_PASSWORD))
+    assert len(opened) == 1
+    assert _open_logins(user_id) == set()
 
 
 def test_a_wrong_current_password_changes_nothing(bowler: Bowler) -> None:
@@ -127,15 +150,42 @@ def test_guessing_the_current_password_is_throttled(bowler: Bowler) -> None:
     assert int(answers[-1].headers["retry-after"]) > 0
 
 
+CHECKED = {
+    "add_bridge",
+    "approve_pairing",
+    "change_device",
+    "change_own_user",
+    "change_password",
+    "claim_device",
+    "confirm_email_verification",
+    "delete_account",
+    "end_login",
+    "get_export",
+    "list_bridges",
+    "list_logins",
+    "log_out_everywhere",
+    "release_device",
+    "remove_bridge",
+    "request_email_verification",
+    "request_export",
+}
+"""Where an ended login is refused at once: whatever changes who has the account, or makes what outlives the login."""
+
+
 def _checked() -> list[Operation]:
     return [operation for operation in OPERATIONS if operation.login_checked]
+
+
+def test_these_operations_check_the_login(api: Api) -> None:
+    """No operation loses the look at its login by accident: they are written out here."""
+    assert api.url
+    assert {operation.name for operation in _checked()} == CHECKED
 
 
 def test_an_ended_login_is_refused_where_logins_are_checked(bowler: Bowler) -> None:
     """After a logout the access token still shows the profile, and does nothing that checks logins, on any route."""
     assert bowler("DELETE", "/v1/tokens").status == 204
     assert bowler("GET", "/v1/users/me").status == 200
-    assert {operation.name for operation in _checked()} >= {"change_password", "add_bridge", "delete_account"}
     for operation in _checked():
         path = operation.path.replace("{", "").replace("}", "")
         refused = bowler(operation.method, path, json={})
@@ -186,9 +236,60 @@ def test_a_closing_account_does_nothing(api: Api, bowler: Bowler) -> None:
         api("POST", "/v1/tokens", json={"username": bowler.username, "password": "wrong"}).problem == "wrong-password"
     )
     assert bowler("PATCH", "/v1/users/me", json={"first_name": "A"}, headers={"If-Match": "*"}).status == 401
+    assert _refresh(bowler) == 401
     (operation,) = [operation for operation in OPERATIONS if operation.name == "change_password"]
     with pytest.raises(NotAuthenticated):
         service.authenticate(bowler.token, operation)
+
+
+@pytest.mark.parametrize("change", ["lock", "close"])
+@pytest.mark.parametrize("was_used", [False, True], ids=["first use", "lost reply"])
+def test_no_login_is_refreshed_once_its_user_has_none(bowler: Bowler, change: str, *, was_used: bool) -> None:
+    """Locked or closing, though no login has been ended yet: a refresh is refused and adds nothing."""
+    user_id = _user_id(bowler)
+    token = refreshing.refresh(bowler.refresh_token).refresh_token if was_used else None
+    store.update_user(user_id, _ending(change))
+    assert _refresh(bowler) == 401
+    assert len(_tokens_of(user_id)) == (1 if token is None else 2)
+    assert all(item.voided_at is None for item in _tokens_of(user_id))
+
+
+@pytest.mark.parametrize("change", ["lock", "close"])
+@pytest.mark.parametrize("write", ["rotate_refresh", "replace_lost"])
+def test_a_refresh_that_races_with_an_end_is_the_last_one(
+    bowler: Bowler, monkeypatch: pytest.MonkeyPatch, change: str, write: str
+) -> None:
+    """A refresh that looked at its user before gives tokens that refresh nothing, and erasure finds what it made."""
+    user_id = _user_id(bowler)
+    if write == "replace_lost":
+        refreshing.refresh(bowler.refresh_token)
+    written = getattr(login_store, write)
+
+    def write_late(*items: Any) -> None:
+        store.update_user(user_id, _ending(change))
+        written(*items)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(login_store, write, write_late)
+        racing = refreshing.refresh(bowler.refresh_token)
+    with pytest.raises(refreshing.RefreshTokenInvalid):
+        refreshing.refresh(racing.refresh_token)
+    assert len(_tokens_of(user_id)) >= 2
+    erasure.sweep(user_id, {})
+    assert _tokens_of(user_id) == []
+
+
+def _tokens_of(user_id: str) -> list[RefreshItem]:
+    return list(RefreshItem.scan((RefreshItem.sk == RefreshItem.SK) & (RefreshItem.user_id == user_id)))
+
+
+def _ending(change: str) -> store.Changes:
+    changes: dict[str, store.Changes] = {
+        "lock": [UserItem.locked_at.set("2026-11-24T00:00:00+00:00")],
+        "close": [UserItem.state.set("closing")],
+        "password": [UserItem.password_changed_at.set("2026-11-24T00:00:00+00:00")],
+    }
+    return changes[change]
 
 
 def test_nothing_is_changed_in_an_account_that_closed_meanwhile(bowler: Bowler) -> None:
@@ -219,15 +320,7 @@ def test_a_login_that_opens_while_all_are_ended_is_ended_too(
 
     def add_late(*items: Any) -> None:
         # All logins were ended a moment ago; this one is written after it.
-        user = store.find_user(user_id)
-        assert user is not None
-        kind = type(user)
-        changes: dict[str, store.Changes] = {
-            "lock": [kind.locked_at.set("2026-11-24T00:00:00+00:00")],
-            "close": [kind.state.set("closing")],
-            "password": [kind.password_changed_at.set("2026-11-24T00:00:00+00:00")],
-        }
-        store.update_user(user_id, changes[change])
+        store.update_user(user_id, _ending(change))
         add(*items)
 
     monkeypatch.setattr(login_store, "add_login", add_late)

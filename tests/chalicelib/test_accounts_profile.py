@@ -1,13 +1,18 @@
 """One's own profile over HTTP: shown, changed under preconditions, and nothing else with it."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.inspect import type_info
 
-from chalicelib.accounts import names, store
+from chalicelib.accounts import audit, names, store
+from chalicelib.accounts.items import UserItem
+from chalicelib.administration.grant_admin import grant_admin
+from chalicelib.operation import OPERATIONS
 from tests.api import PASSWORD, Answer, Api, Bowler
 
 ME = "/v1/users/me"
@@ -95,6 +100,39 @@ def test_nobody_sets_what_is_the_servers(api: Api, bowler: Bowler, field: str) -
     assert _me(bowler)[0] == before
 
 
+def _structs(kind: msgspec.inspect.Type) -> Iterator[msgspec.inspect.StructType]:
+    """Yield the structs that a type is made of."""
+    if isinstance(kind, msgspec.inspect.StructType):
+        yield kind
+        for field in kind.fields:
+            yield from _structs(field.type)
+    elif isinstance(kind, msgspec.inspect.Metadata):
+        yield from _structs(kind.type)
+    elif isinstance(kind, msgspec.inspect.UnionType):
+        yield from (struct for part in kind.types for struct in _structs(part))
+    elif isinstance(kind, msgspec.inspect.CollectionType | msgspec.inspect.VarTupleType):
+        yield from _structs(kind.item_type)
+    elif isinstance(kind, msgspec.inspect.DictType):
+        yield from _structs(kind.value_type)
+    else:
+        assert not isinstance(kind, msgspec.inspect.TupleType | msgspec.inspect.DataclassType), (
+            "look into these as well"
+        )
+
+
+def test_every_body_refuses_what_it_does_not_know(api: Api) -> None:
+    """Unknown fields are refused in the body of every operation, and in each object within it."""
+    assert api.url
+    asked = {operation.name: operation.request for operation in OPERATIONS}
+    bodies = {name: request for name, request in asked.items() if request not in (None, bytes)}
+    assert len(bodies) > 15
+    structs = [(name, struct) for name, request in bodies.items() for struct in _structs(type_info(request))]
+    assert {name for name, _ in structs} == set(bodies)
+    assert [(name, struct.cls.__name__) for name, struct in structs if not struct.forbid_unknown_fields] == []
+    # Objects within bodies are looked into as well.
+    assert len(structs) > len(bodies)
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -132,6 +170,61 @@ def test_other_capitals_are_no_other_name(bowler: Bowler) -> None:
     """One's own name may be written in other capitals."""
     assert _patch(bowler, username=bowler.username.upper()).json["username"] == bowler.username.upper()
     assert store.find_user_id(names.fold_username(bowler.username)) == _me(bowler)[0]["id"]
+
+
+def test_what_an_admin_changes_is_another_version(bowler: Bowler, new_bowler: Callable[[], Bowler]) -> None:
+    """A role, a lock and an unlock count the version up: an ETag of before is none of what is shown now."""
+    admin, (me, before) = new_bowler(), _me(bowler)
+    assert grant_admin(admin.username)
+    path = f"/v1/admin/users/{me['id']}"
+    seen = [before]
+    assert admin("PUT", f"{path}/role", json={"role": "researcher"}).status == 200
+    now, etag = _me(bowler)
+    assert now["role"] == "researcher"
+    assert _patch(bowler, before, first_name="Ada").status == 412
+    seen.append(etag)
+    for action in ("lock", "unlock"):
+        assert admin("POST", f"{path}/{action}").status == 200
+        seen.append(_me(bowler)[1])
+    assert len(set(seen)) == 4
+
+
+def test_an_admins_change_and_the_users_own_both_happen(bowler: Bowler, new_bowler: Callable[[], Bowler]) -> None:
+    """Roles that are given while the user changes the profile are all given, and each change is one version."""
+    admin, (me, _) = new_bowler(), _me(bowler)
+    assert grant_admin(admin.username)
+
+    def change(number: int) -> int:
+        if number % 2:
+            return _patch(bowler, first_name=f"Ada {number}").status
+        return admin("PUT", f"/v1/admin/users/{me['id']}/role", json={"role": "researcher"}).status
+
+    with ThreadPoolExecutor(4) as pool:
+        statuses = list(pool.map(change, range(8)))
+    assert statuses[::2] == [200] * 4
+    user = store.find_user(me["id"])
+    assert user is not None
+    assert int(user.version) == 1 + statuses.count(200)
+
+
+def test_a_user_of_before_versions_gets_the_second_one(bowler: Bowler) -> None:
+    """A user without a version has the first; what an admin changes makes it the second."""
+    user_id = _me(bowler)[0]["id"]
+    store.update_user(user_id, [UserItem.version.remove()])
+    user = store.find_user(user_id)
+    assert user is not None
+    store.manage_user(user_id, [UserItem.role.set("researcher")], audit.record(user, "set_role", audit.DONE, user))
+    changed = store.find_user(user_id)
+    assert changed is not None
+    assert int(changed.version) == 2
+
+
+def test_a_username_of_before_todays_rules_stays(bowler: Bowler) -> None:
+    """Whoever has a name with an invisible character keeps it through other changes, and cannot take another such."""
+    old = f"{bowler.username}\u3164"
+    store.update_user(_me(bowler)[0]["id"], [UserItem.username.set(old)])
+    assert _patch(bowler, username=old, first_name="Ada").json["username"] == old
+    assert _patch(bowler, username=f"{old}x").status == 422
 
 
 def test_racing_changes_of_one_version_have_one_winner(bowler: Bowler) -> None:

@@ -9,15 +9,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 
-from chalicelib.accounts import audit_store, names, store
-from chalicelib.accounts.items import AuditItem
-from chalicelib.administration import grant_admin
+from chalicelib.accounts import audit, audit_store, names, store, throttling
+from chalicelib.accounts.items import AuditItem, UserItem, UsernameItem
+from chalicelib.administration import grant_admin, listing_store
 from chalicelib.devices.items import NOBODY, HolderItem
 from chalicelib.devices.store import device_key
+from chalicelib.dynamodb import ConditionFailedError
 from chalicelib.lists import encode_position
 from chalicelib.operation import OPERATIONS, Scope
 from local_cloud.cloud import LocalCloud
@@ -71,6 +72,65 @@ def test_only_admins_administer(api: Api, bowler: Bowler) -> None:
             assert (refused.status, refused.problem) == (403, "not-permitted")
         assert api(method, path, json={}).status == 401
         assert len(_records(actor=_pseudonym(bowler), action=name, outcome="denied")) == 2
+
+
+def test_denials_on_record_are_bounded(api: Api, bowler: Bowler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many denials of an hour stand one by one, then one record says that there are more; all are refused."""
+    monkeypatch.setattr(throttling, "DENIALS_AN_HOUR", 3)
+    bridge = bowler("POST", "/v1/bridges", json={}).json["credential"]
+    for credential in (bowler.token, bridge) * 4:
+        assert api("GET", "/v1/admin/users", token=credential).problem == "not-permitted"
+    denied = _records(actor=_pseudonym(bowler), outcome="denied")
+    assert [record.detail for record in denied] == [audit.MORE_DENIALS, None, None, None]
+
+
+def test_a_record_is_never_written_over(admin: Bowler, cloud: LocalCloud) -> None:
+    """The same record once more, after a lost reply, is no error; another one in its place is, and changes nothing."""
+    assert cloud.aws_url
+    user = store.find_user(user_id(admin))
+    assert user is not None
+    record = audit.record(user, "get_user", audit.DONE)
+    audit.add(record)
+    audit.add(record)
+    other = AuditItem(record.pk, record.sk, actor="nobody", action="get_user", outcome=audit.DENIED)
+    with pytest.raises(ConditionFailedError):
+        audit.add(other)
+    with pytest.raises(ConditionFailedError):
+        store.manage_user(user_id(admin), [UserItem.role.set("bowler")], other)
+    (kept,) = _records(sk=record.sk)
+    assert kept.serialize() == record.serialize()
+    assert admin("GET", "/v1/admin/users?limit=1").status == 200
+
+
+@pytest.mark.parametrize("end", ["", "T", "T00:00:00.000000+00:00#x", "T00:00:00.000000+00:00#" + "A" * 36, "\ud800"])
+def test_a_cursor_of_the_audit_has_the_form_of_a_record(admin: Bowler, end: str) -> None:
+    """A position that no record can have is refused, though it is of the right day."""
+    day = datetime.now(UTC).date().isoformat()
+    assert admin("GET", f"/v1/admin/audit?date={day}&cursor={encode_position((day + end,))}").problem == "invalid-query"
+
+
+def test_a_beginning_that_is_long_once_folded_has_nobody(admin: Bowler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """64 characters can fold to 1,152, more than a key of the database holds: nobody is found, and it is not asked."""
+    asked: list[str] = []
+    names_from = listing_store.list_names
+
+    def note(prefix: str, limit: int, after: str | None) -> tuple[list[UsernameItem], str | None]:
+        asked.append(prefix)
+        return names_from(prefix, limit, after)
+
+    monkeypatch.setattr(listing_store, "list_names", note)
+    assert admin("GET", f"/v1/admin/users?username={'z' * 64}").json == {"items": [], "next": None}
+    found = admin("GET", f"/v1/admin/users?username={quote(chr(0xFDFA) * 64)}")
+    assert (found.status, found.json) == (200, {"items": [], "next": None})
+    assert asked == ["z" * 64]
+    assert len(_records(actor=_pseudonym(admin), action="list_users")) == 2
+
+
+def test_looking_into_the_audit_is_on_record(admin: Bowler) -> None:
+    """Whoever reads the audit stands in it, each time."""
+    for _ in range(2):
+        assert admin("GET", "/v1/admin/audit?limit=1").status == 200
+    assert [record.outcome for record in _records(actor=_pseudonym(admin), action="list_audit")] == ["done"] * 2
 
 
 def test_a_role_is_read_at_each_call(admin: Bowler, new_bowler: Callable[[], Bowler]) -> None:

@@ -160,7 +160,7 @@ def test_a_successor_is_replaced_only_where_it_was_read(cloud: LocalCloud) -> No
     stale = _refresh_item(f"old-{tag}", user_id, login_id)
     stale.successor = f"first-{tag}"
     with pytest.raises(ConditionFailedError):
-        login_store.replace_successor(stale, _refresh_item(f"third-{tag}", user_id, login_id), "now")
+        login_store.replace_lost(stale, _refresh_item(f"third-{tag}", user_id, login_id), 1, "now")
     kept = login_store.find_refresh(f"old-{tag}")
     assert kept is not None
     assert kept.successor == f"second-{tag}"

@@ -1,5 +1,6 @@
 """Bridges as they tell of themselves, and as their owners see them."""
 
+import hashlib
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,8 +11,11 @@ import pytest
 from chalicelib.accounts import service
 from chalicelib.accounts.items import CredentialItem
 from chalicelib.accounts.tokens import secret_sha256
+from chalicelib.administration import grant_admin
 from chalicelib.devices.items import BridgeItem
+from local_cloud.cloud import LocalCloud
 from tests.api import Answer, Api, Bowler
+from tests.chalicelib.wire import Wire
 
 HEARTBEAT: dict[str, Any] = {
     "version": "0.2.0",
@@ -28,6 +32,13 @@ def bridge(api: Api, bowler: Bowler) -> Bowler:
     """A bridge of the bowler; its id stands for its name."""
     made = bowler("POST", "/v1/bridges", json={"name": "lane 7"}).json
     return Bowler(api, made["id"], made["credential"], "")
+
+
+@pytest.fixture
+def wire(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Wire:
+    """The wire to the shared local cloud."""
+    assert cloud.aws_url
+    return Wire(monkeypatch)
 
 
 def _beat(bridge: Bowler, **changed: Any) -> Answer:
@@ -75,6 +86,49 @@ def test_a_heartbeat_is_shown_as_it_was_sent(bowler: Bowler, bridge: Bowler) -> 
     assert abs(datetime.now(UTC) - heard_at) < timedelta(minutes=1)
     assert shown["last_heartbeat"] == HEARTBEAT
     assert (shown["id"], shown["name"], shown["is_silent"]) == (bridge.username, "lane 7", False)
+
+
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+01:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-01:00", "9999-12-31T23:59:59Z"]
+)
+def test_a_clock_that_is_wrong_by_ages_is_shown_as_it_is(bowler: Bowler, bridge: Bowler, moment: str) -> None:
+    """A bridge's clock may say whatever can be written as a time: it is kept, and shown to the letter."""
+    assert _beat(bridge, sent_at=moment, device={**HEARTBEAT["device"], "seen_at": moment}).status == 200
+    shown = _listed(bowler)["last_heartbeat"]
+    assert (shown["sent_at"], shown["device"]["seen_at"]) == (moment, moment)
+
+
+def test_a_lock_stops_the_owners_bridges_until_the_unlock(
+    bowler: Bowler, bridge: Bowler, new_bowler: Callable[[], Bowler], capture: bytes
+) -> None:
+    """While its owner is locked a bridge brings, asks and tells nothing; after the unlock the same credential works."""
+    owner_id, admin = service.authenticate(bowler.token).user_id, new_bowler()
+    assert grant_admin.grant_admin(admin.username)
+    assert admin("POST", f"/v1/admin/users/{owner_id}/lock").status == 200
+    sha256 = hashlib.sha256(capture).hexdigest()
+
+    def asked() -> list[Answer]:
+        return [
+            bridge("GET", "/v1/bridges/me"),
+            _beat(bridge),
+            bridge.post_capture(capture),
+            bridge("POST", "/v1/captures/uploads", json={"sha256": sha256, "size_bytes": len(capture)}),
+            bridge("GET", f"/v1/captures/{sha256}"),
+        ]
+
+    assert [(answer.status, answer.problem) for answer in asked()] == [(403, "account-locked")] * 5
+    assert bridge("GET", "/v1/captures").problem == "not-permitted"
+    assert admin("POST", f"/v1/admin/users/{owner_id}/unlock").status == 200
+    assert [answer.status for answer in asked()] == [200, 200, 201, 200, 200]
+
+
+def test_a_locked_owners_bridge_costs_half_a_read(bridge: Bowler, wire: Wire) -> None:
+    """Who a bridge is takes a strong read of its credential, and half of one of its owner."""
+    wire.heal()
+    assert bridge("GET", "/v1/bridges/me").status == 200
+    reads = [call for call in wire.calls if call.operation == "GetItem"]
+    keys = [(call.json["Key"]["sk"]["S"].partition("#")[0], call.json.get("ConsistentRead")) for call in reads]
+    assert keys == [("CREDENTIAL", True), ("USER", False), ("BRIDGE", True)]
 
 
 @pytest.mark.parametrize("device", [None, {"serial": "SD-1", "seen_at": "2026-11-24T08:00:00+01:00"}])

@@ -1,5 +1,6 @@
 """One-time codes: for an address, and for a forgotten password."""
 
+import contextlib
 import re
 import uuid
 from collections.abc import Callable
@@ -11,17 +12,19 @@ import boto3
 import pytest
 
 from chalicelib.accounts import codes, logins, mail, names, recovery, store, throttling
-from chalicelib.accounts.items import CodeItem, user_key
+from chalicelib.accounts.items import CodeItem, EmailItem, UserItem, user_key
 from chalicelib.accounts.user_model import ResetConfirmation
 from chalicelib.settings import settings
 from local_cloud.cloud import LocalCloud
 from tests.api import PASSWORD, Answer, Api, Bowler
+from tests.chalicelib import dump
 from tests.chalicelib.moved_time import move
 from tests.chalicelib.wire import Wire
 from tests.mails import code_sent_to
-from tests.same_time import assert_same_time
+from tests.same_time import OwnClock, assert_same_time
 
 NEW_PASSWORD = "another horse battery"
+EVERY_S = recovery.ANSWER_EVERY_S
 VERIFICATION = "/v1/email-verifications"
 RESET = "/v1/password-resets"
 
@@ -326,15 +329,81 @@ def _confirmation(address: str) -> Any:
 
 
 @pytest.mark.long
-def test_unknown_addresses_take_the_same_time(
-    cloud: LocalCloud, confirmed: Bowler, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("wire")
+def test_unknown_addresses_take_the_same_time(confirmed: Bowler, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over 200 tries each, the medians for a known and an unknown address are within 5 % of each other."""
-    assert cloud.aws_url
+    clock = OwnClock()
+    monkeypatch.setattr(recovery, "time", clock)
     monkeypatch.setattr(recovery, "ANSWER_EVERY_S", 0.03)
     monkeypatch.setattr(throttling, "take", lambda *_: throttling.Try("", "", "", 0))
     unknown = f"unknown-{uuid.uuid4().hex}@example.org"
-    assert_same_time(lambda: recovery.request(_address(confirmed), ""), lambda: recovery.request(unknown, ""))
+    assert_same_time(lambda: recovery.request(_address(confirmed), ""), lambda: recovery.request(unknown, ""), clock)
+
+
+class WorkClock:
+    """A clock by which nothing takes time but what the test says, and waiting."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def monotonic(self) -> float:
+        """Return the time."""
+        return self.now_s
+
+    def sleep(self, by_s: float) -> None:
+        """Let time pass."""
+        self.now_s += by_s
+
+
+@pytest.mark.parametrize(("work_s", "leaves_at_s"), [(0.01, 0.25), (0.2, 0.25), (0.26, 0.5), (0.7, 0.75)])
+def test_answers_to_resets_leave_at_fixed_moments(
+    confirmed: Bowler, monkeypatch: pytest.MonkeyPatch, work_s: float, leaves_at_s: float
+) -> None:
+    """Known or unknown, asked for or confirmed, an answer leaves at a multiple of a quarter of a second."""
+    monkeypatch.setattr(recovery, "ANSWER_EVERY_S", EVERY_S)
+    find = store.find_email_owner
+    acts: list[Callable[[str], None]] = [
+        lambda email: recovery.request(email, ""),
+        lambda email: recovery.confirm(_confirmation(email), ""),
+    ]
+    for address in (_address(confirmed), f"unknown-{uuid.uuid4().hex}@example.org"):
+        for act in acts:
+            clock = WorkClock()
+
+            def find_slowly(folded: str, clock: WorkClock = clock) -> str | None:
+                clock.sleep(work_s)
+                return find(folded)
+
+            monkeypatch.setattr(recovery, "time", clock)
+            monkeypatch.setattr(store, "find_email_owner", find_slowly)
+            with contextlib.suppress(codes.CodeInvalid):
+                act(address)
+            assert clock.now_s == pytest.approx(leaves_at_s)
+
+
+def test_nothing_is_kept_of_an_address_that_nobody_confirmed(api: Api) -> None:
+    """A reset for an unknown address keeps a code, and the address nowhere."""
+    unknown = f"unknown-{uuid.uuid4().hex}@example.org"
+    assert _ask(api, unknown).status == 204
+    kept = CodeItem.get(user_key(codes.nobody_of(unknown)), "CODE#password", consistent_read=True)
+    assert kept.email == mail.NOBODY
+    assert dump.holding([unknown.partition("@")[0]]) == []
+
+
+def test_an_address_of_before_todays_rules_goes_on(cloud: LocalCloud, api: Api, confirmed: Bowler) -> None:
+    """An old address gets its codes and stays through other changes; given up for another old one it does not."""
+    old = f"m\u00fcller-{uuid.uuid4().hex}@example.org"
+    user_id = _user_id(confirmed)
+    store.update_user(user_id, [UserItem.email.set(old), UserItem.verified_email.set(old)])
+    EmailItem(f"E#{old}", EmailItem.SK, user_id=user_id).save()
+    assert _give(confirmed, email=old, first_name="Ada").json["email"] == old
+    assert _give(confirmed, email=_address(confirmed)).status == 200
+    assert _give(confirmed, email=old).json["email_verified_at"] is not None
+    assert _ask(api, old).status == 204
+    assert _reset(api, old, code_sent_to(cloud, old)).status == 204
+    other = confirmed.api("POST", "/v1/tokens", json={"username": confirmed.username, "password": NEW_PASSWORD}).json
+    refused = _give(Bowler(api, confirmed.username, other["access_token"], ""), email=f"x{old}")
+    assert (refused.status, refused.json["errors"][0]["path"]) == (422, "$.email")
 
 
 @pytest.mark.parametrize("password", ["password", "12345678", "strawberry"])

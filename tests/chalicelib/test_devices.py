@@ -141,6 +141,41 @@ def test_a_claim_begins_within_reach(bowler: Bowler, serial: str, begins: dict[s
     assert bowler("GET", f"/v1/devices/{serial}").status == 404
 
 
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+01:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-01:00", "9999-12-31T23:59:59Z"]
+)
+def test_the_ends_of_the_calendar_are_out_of_reach(bowler: Bowler, serial: str, moment: str) -> None:
+    """The first and the last moments that can be written, in whatever zone, begin no claim: neither new nor earlier."""
+    refused = _claim(bowler, serial, **{"from": moment})
+    assert (refused.status, refused.json["errors"][0]["path"]) == (422, "$.from")
+    assert _claim(bowler, serial).status == 201
+    refused = _patch(bowler, serial, **{"from": moment})
+    assert (refused.status, refused.json["errors"][0]["path"]) == (422, "$.from")
+
+
+def test_devices_need_an_open_login(bowler: Bowler, serial: str) -> None:
+    """After log-out an access token that has not expired claims, changes and releases no device."""
+    claimed = _claim(bowler, serial, name="mine")
+    assert bowler("DELETE", "/v1/tokens").status == 204
+    calls = [_claim(bowler, new_serial()), _patch(bowler, serial, name="x"), _release(bowler, serial)]
+    assert [call.status for call in calls] == [401] * 3
+    assert bowler("GET", f"/v1/devices/{serial}").json == claimed.json
+
+
+def test_claims_of_a_day_are_bounded(
+    bowler: Bowler, new_bowler: Callable[[], Bowler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever claims one free serial after another is stopped; what one has already and others' claims are not."""
+    monkeypatch.setattr(throttling, "CLAIMS_A_DAY", 3)
+    serials = [new_serial() for _ in range(4)]
+    answers = [_claim(bowler, serial) for serial in serials]
+    assert [answer.status for answer in answers] == [201, 201, 201, 429]
+    assert answers[-1].problem == "too-many-tries"
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert _claim(bowler, serials[0]).status == 200
+    assert _claim(new_bowler(), serials[3]).status == 201
+
+
 def test_a_phone_whose_clock_is_ahead_claims_now(bowler: Bowler, serial: str) -> None:
     """What a clock of four minutes ahead calls now is now."""
     made = _claim(bowler, serial, **{"from": _ago(minutes=-4)})

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from chalicelib import jobs, partition
-from chalicelib.accounts import audit, logins, store
+from chalicelib.accounts import audit, codes, logins, recovery, store, throttling
 from chalicelib.accounts import erasure as accounts
 from chalicelib.accounts.closing import AccountClosing, OpennessItem
-from chalicelib.accounts.items import EmailItem, LoginItem, RefreshItem, UserItem
+from chalicelib.accounts.items import EmailItem, LimiterItem, LoginItem, RefreshItem, UserItem
 from chalicelib.accounts.model import PasswordGrant
+from chalicelib.accounts.throttling import Limit
 from chalicelib.call import Caller
 from chalicelib.captures import bucket, inbox, inbox_store, places
 from chalicelib.captures import service as captures
@@ -156,6 +157,7 @@ def test_nothing_is_written_into_a_closed_account(sent: Sent, bowler: Bowler) ->
         ("POST", "/v1/captures/uploads", {"json": {"sha256": sha256_of(data), "size_bytes": len(data)}}),
         ("POST", "/v1/users/me/export", {}),
         ("POST", "/v1/email-verifications", {}),
+        ("POST", "/v1/tokens/refresh", {"json": {"refresh_token": bowler.refresh_token}}),
     ]
     for method, path, content in requests:
         answer = bowler(method, path, **content)
@@ -410,6 +412,48 @@ def test_every_refresh_token_of_a_login_goes(sent: Sent, *, first_is_known: bool
     _erase(user_id)
     assert dump.holding([user_id]) == []
     assert all(partition.find(AccountsRow, f"R#{token}", RefreshItem.SK) for token in others)
+    assert sent == []
+
+
+def _limits_of_users() -> list[Limit]:
+    made = [
+        make for name, make in vars(throttling).items() if getattr(make, "__annotations__", {}) == {"return": Limit}
+    ]
+    return [limit for limit in (make() for make in made) if not limit.is_by_address]
+
+
+def test_every_counter_of_a_user_goes(sent: Sent) -> None:
+    """Whatever counts a user, the user's logins and mails has a row of its own in the table, and none is left."""
+    user_id, other_id = new_user_id(), new_user_id()
+    user, login_id = store.find_user(user_id), str(uuid.uuid4())
+    assert user is not None
+    LoginItem(f"U#{user_id}", f"LOGIN#{login_id}", created_at="2026-01-01T00:00:00+00:00", expires_at=2**32).save()
+    counted = {"login": user.username, "known-login": login_id, "mail": user.email, "mail-reset": user.email}
+    limits = _limits_of_users()
+    assert {limit.name for limit in limits} > {*counted, "mail-sender"}
+    keys = [throttling.partition_key(limit, counted.get(limit.name, user_id)) for limit in limits]
+    others = throttling.partition_key(throttling.mails_of_sender(), other_id)
+    for key in (*keys, others):
+        LimiterItem(key, "W#1", tries={"a"}, expires_at=2**32).save()
+    _erase(user_id)
+    left = {limit.name for limit, key in zip(limits, keys, strict=True) if list(LimiterItem.query(key))}
+    assert left == set()
+    assert len(list(LimiterItem.query(others))) == 1
+    assert sent == []
+
+
+def test_a_code_for_an_address_that_was_never_confirmed_goes(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a forgotten password left for the address of a user who had not confirmed it goes with the user."""
+    monkeypatch.setattr(recovery, "ANSWER_EVERY_S", 0)
+    user_id = new_user_id()
+    user = store.find_user(user_id)
+    assert user is not None
+    recovery.request(user.email, "")
+    key = f"U#{codes.nobody_of(user.email)}"
+    assert [row.sk for row in partition.page(AccountsRow, key)] == ["CODE#password"]
+    _erase(user_id)
+    assert partition.page(AccountsRow, key) == []
+    assert dump.holding([user.email]) == []
     assert sent == []
 
 

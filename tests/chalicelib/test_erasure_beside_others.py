@@ -12,7 +12,7 @@ from chalicelib.accounts import erasure as accounts
 from chalicelib.accounts.closing import AccountClosing
 from chalicelib.accounts.tokens import secret_sha256
 from chalicelib.call import Caller
-from chalicelib.captures import arrival, bucket, inbox, inbox_store, places, service, store, uploads
+from chalicelib.captures import arrival, bucket, inbox, inbox_store, ownership, places, service, store, uploads
 from chalicelib.captures import erasure as captures
 from chalicelib.captures.model import Provenance, UploadRequest, UploadTicket
 from chalicelib.devices import bridges, claims, pairings
@@ -177,6 +177,34 @@ def test_a_removed_bridge_leaves_no_pairing() -> None:
     assert dump.holding([owner, bridge_id]) == []
     with pytest.raises(pairings.PairingCodeInvalid):
         pairings.approve(lanes.new_user(), PairingApproval(code, "lane", "lane 7"))
+
+
+def test_an_erased_users_bridge_leaves_no_pairing() -> None:
+    """The pairing of a bridge that its owner kept to the end goes with the account, and its credential too."""
+    owner = lanes.new_user()
+    _, bridge_id = _paired(owner)
+    assert [place for place, _ in dump.holding([bridge_id]) if " P#" in place]
+    _erase(owner)
+    assert dump.holding([owner, bridge_id]) == []
+
+
+def test_nothing_is_put_on_record_for_a_closed_account() -> None:
+    """Neither that a capture waits nor where one went is written down for a user who is being erased."""
+    owner, serial = lanes.new_user(), lanes.new_serial()
+    data = lanes.capture_of(serial)
+    bridge = lanes.new_bridge(owner, "lane")
+    lanes.bring(bridge, data)
+    row = store.find(places.inbox_of(owner), sha256_of(data))
+    assert row is not None
+    inbox_store.remove_waiting(serial, inbox_store.waiting_key(row))
+    accounts.close(owner)
+    brought = ownership.brought_item(owner, str(bridge.bridge_id), "0" * 64, owner)
+    with pytest.raises(AccountClosing):
+        inbox_store.put_waiting(serial, row)
+    with pytest.raises(AccountClosing):
+        inbox_store.put_brought(owner, brought)
+    assert inbox_store.waiting_of(serial, "", 10) == []
+    assert inbox_store.find_brought(owner, "0" * 64) is None
 
 
 def test_a_removed_bridge_takes_no_other_pairing_with_it() -> None:

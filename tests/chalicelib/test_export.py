@@ -47,13 +47,6 @@ PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def wire(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    """The wire to the shared local cloud."""
-    assert cloud.aws_url
-    return Wire(monkeypatch)
-
-
-@pytest.fixture
 def sent(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> list[tuple[jobs.Job, float]]:
     """The jobs that would have been sent: the test does them itself."""
     # What is still under way of other tests sends its jobs before.

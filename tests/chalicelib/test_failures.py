@@ -15,19 +15,11 @@ from chalicelib.captures.items import CaptureItem
 from chalicelib.metrics import service as metrics
 from chalicelib.metrics import store as metrics_store
 from chalicelib.settings import settings
-from local_cloud.cloud import LocalCloud
 from tests.chalicelib.faults import FAULTS, Operation, try_every_call
 from tests.chalicelib.people import new_user_id
 from tests.chalicelib.tickets import without_events
 from tests.chalicelib.wire import Fault, Wire
 from tests.throws import Throw
-
-
-@pytest.fixture
-def wire(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    """The wire to the shared local cloud."""
-    assert cloud.aws_url
-    return Wire(monkeypatch)
 
 
 def _new_capture() -> tuple[str, bytes]:

@@ -44,14 +44,14 @@ _cloud: list[LocalCloud] = []
 
 
 @pytest.fixture
-def wire(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    """The wire to the shared local cloud."""
+def wire(cloud: LocalCloud, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Wire:
+    """The wire to the shared local cloud, with passwords that cost nothing."""
     _cloud[:] = [cloud]
     # What is tried here does not depend on what a hash costs, nor on when an answer goes.
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr(passwords, "_hasher", quick)
     monkeypatch.setattr(recovery, "ANSWER_EVERY_S", 0)
-    return Wire(monkeypatch)
+    return wire
 
 
 def _name() -> str:

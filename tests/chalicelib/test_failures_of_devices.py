@@ -27,7 +27,6 @@ from chalicelib.devices.items import BridgeItem, ClaimItem
 from chalicelib.devices.model import DeviceChange, NewDevice, PairingApproval
 from chalicelib.devices.store import device_key
 from chalicelib.errors import NotAuthenticated, NotFound
-from local_cloud.cloud import LocalCloud
 from tests.chalicelib.faults import FAULTS, Operation, try_every_call
 from tests.chalicelib.lanes import bring, capture_of, new_bridge, new_serial, new_user
 from tests.chalicelib.tickets import sha256_of, without_events
@@ -344,10 +343,3 @@ def _is_shown(scene: Scene, serial: str) -> None:
 def test_every_call_may_fail(wire: Wire, operation: Operation, fault: Fault) -> None:
     """Whichever call fails, nobody has another's device or capture, and after the same once more all is done."""
     assert try_every_call(wire, operation, fault) >= 1
-
-
-@pytest.fixture
-def wire(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    """The wire to the shared local cloud."""
-    assert cloud.aws_url
-    return Wire(monkeypatch)

@@ -31,13 +31,6 @@ Sent = list[jobs.Job]
 
 
 @pytest.fixture
-def wire(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    """The wire to the shared local cloud."""
-    assert cloud.aws_url
-    return Wire(monkeypatch)
-
-
-@pytest.fixture
 def sent(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Sent:
     """The jobs that would have been sent."""
     # What is still under way of other tests sends its jobs before.

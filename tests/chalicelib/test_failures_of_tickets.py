@@ -14,7 +14,6 @@ from chalicelib.devices import bridges
 from chalicelib.devices.bridge_model import Heartbeat
 from chalicelib.metrics import service as metrics
 from chalicelib.metrics import store as metrics_store
-from local_cloud.cloud import LocalCloud
 from tests.chalicelib.faults import FAULTS, Operation, try_every_call
 from tests.chalicelib.people import new_user_id
 from tests.chalicelib.tickets import Account, new_capture, sha256_of, without_events
@@ -34,13 +33,6 @@ HEARTBEAT = msgspec.convert(
 )
 
 Given = tuple[Account, bytes]
-
-
-@pytest.fixture
-def wire(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    """The wire to the shared local cloud."""
-    assert cloud.aws_url
-    return Wire(monkeypatch)
 
 
 def _nothing_yet() -> Given:
@@ -154,6 +146,7 @@ def _same_bridge(caller: Caller, bridge_id: str) -> None:
     assert caller.bridge_id == bridge_id
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 def test_every_call_may_fail(wire: Wire, operation: Operation, fault: Fault) -> None:

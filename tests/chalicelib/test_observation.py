@@ -1,5 +1,6 @@
 """What is logged: one line of JSON for each request, event and error, with its figures and without a secret."""
 
+import hashlib
 import io
 import json
 import logging
@@ -21,6 +22,7 @@ from chalicelib.metrics import service as metrics
 from chalicelib.secrets import signing_keys
 from local_cloud.cloud import LocalCloud
 from tests.api import PASSWORD, Api, Bowler, upload_headers
+from tests.mails import code_sent_to
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -116,7 +118,7 @@ def test_capacity_outside_a_request_is_nobodys(lines: Lines, api: Api) -> None:
 def test_no_secret_is_ever_logged(
     cloud: LocalCloud, new_bowler: Callable[[], Bowler], capture: bytes, log: io.StringIO
 ) -> None:
-    """Registration, logins, refreshes, refusals, a bridge, an upload and a download leave no secret in the log."""
+    """Accounts, codes, resets, pairings, bridges, uploads, downloads and exports leave no secret in the log."""
     bowler = new_bowler()
     bridge = bowler("POST", "/v1/bridges", json={"name": "lane 7"}).json["credential"]
     refreshed = bowler.api("POST", "/v1/tokens/refresh", json={"refresh_token": bowler.refresh_token}).json
@@ -130,16 +132,45 @@ def test_no_secret_is_ever_logged(
     assert bowler("GET", f"/v1/captures/{listed[0]['id']}/raw").data == capture
     ticket = bowler("POST", "/v1/captures/uploads", json={"sha256": uuid.uuid4().hex * 2, "size_bytes": 5_000_000})
     cloud.pump.drain(30)
+    codes, others = _use_codes(cloud, bowler)
     text = log.getvalue()
-    assert text.count('"route"') >= 8
+    routes = {json.loads(line).get("route") for line in text.splitlines()}
+    assert routes > {"/v1/password-resets", "/v1/password-resets/confirmation", "/v1/email-verifications"}
+    assert routes > {"/v1/pairings", "/v1/pairings/approval", "/v1/users/me/export", "/v1/captures/uploads"}
+    assert len(set(codes)) == 4
+    # A code is short: it is looked for as a word of its own, not within a longer number.
+    assert not [code for code in codes if re.search(rf"(?<![0-9A-Za-z]){code}(?![0-9A-Za-z])", text)]
     secrets = [PASSWORD, wrong, bowler.token, bowler.refresh_token, bridge]
     secrets += [refreshed["access_token"], refreshed["refresh_token"], ticket.json["url"]]
+    secrets += others
     secrets += [key.decode() for key in signing_keys().keys.values()]
     assert all(len(secret) > 10 for secret in secrets)
     assert not [secret for secret in secrets if secret in text]
     # Nor a part of one: a token's signature, a password's hash.
     assert bowler.token.rpartition(".")[2] not in text
     assert "argon2" not in text
+
+
+def _use_codes(cloud: LocalCloud, bowler: Bowler) -> tuple[list[str], list[str]]:
+    """Use everything that sends or shows a code or a link, and return the codes and the longer secrets."""
+    email, new_password = f"{bowler.username}@example.org", f"new {PASSWORD} {uuid.uuid4()}"
+    codes = [code_sent_to(cloud, email)]
+    assert bowler("POST", "/v1/email-verifications").status == 204
+    codes.append(code_sent_to(cloud, email))
+    assert bowler("POST", "/v1/email-verifications/confirmation", json={"code": codes[-1]}).status == 204
+    assert bowler.api("POST", "/v1/password-resets", json={"email": email}).status == 204
+    codes.append(code_sent_to(cloud, email))
+    secret = f"rmb_{uuid.uuid4().hex}"
+    pairing = {"secret_sha256": hashlib.sha256(secret.encode()).hexdigest()}
+    codes.append(bowler.api("POST", "/v1/pairings", json=pairing).json["code"])
+    approval = {"code": codes[-1], "kind": "personal"}
+    assert bowler("POST", "/v1/pairings/approval", json=approval).status in {200, 201}
+    assert bowler("POST", "/v1/users/me/export").status == 202
+    cloud.pump.drain(60)
+    link = bowler("GET", "/v1/users/me/export").json["archive"]["url"]
+    reset = {"email": email, "code": codes[2], "password": new_password}
+    assert bowler.api("POST", "/v1/password-resets/confirmation", json=reset).status == 204
+    return codes, [secret, new_password, link]
 
 
 def test_an_error_is_one_line_with_its_traceback(bowler: Bowler, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:

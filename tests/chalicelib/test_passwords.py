@@ -48,11 +48,12 @@ def test_the_list_is_long_and_folded() -> None:
     assert not is_common(PASSWORD)
 
 
-@pytest.mark.parametrize("password", ["{name}", "{NAME}", "{email}"])
+@pytest.mark.parametrize("password", ["{name}", "{NAME}", "{email}", "{local}", "{LOCAL}"])
 def test_ones_own_names_are_no_password(api: Api, password: str) -> None:
-    """The username and the address, in whatever capitals, are refused."""
+    """The username, the address and what stands before its @, in whatever capitals, are refused."""
     name = f"own-{uuid.uuid4().hex}"
     words = {"{name}": name, "{NAME}": name.upper(), "{email}": f"mail-{name}@example.org"}
+    words |= {"{local}": f"mail-{name}", "{LOCAL}": f"MAIL-{name}"}
     refused = _register(api, words[password], username=name, email=words["{email}"])
     assert (refused.status, refused.json["errors"][0]["path"]) == (422, "$.password")
 

@@ -109,6 +109,8 @@ def test_the_template_has_functions_and_resources(package: Path) -> None:
     }
     assert set(functions) == {"APIHandler", "ProcessCapture", "RunJob"}
     assert functions["APIHandler"]["MemorySize"] >= 512
+    for name, properties in functions.items():
+        assert properties["LoggingConfig"] == ours["Resources"][name]["Properties"]["LoggingConfig"]
     assert len({json.dumps(properties["Role"]) for properties in functions.values()}) == 3
     assert set(ours["Parameters"]) <= set(template["Parameters"])
     assert template["Conditions"] == ours["Conditions"]

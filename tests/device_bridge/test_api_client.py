@@ -83,6 +83,16 @@ def test_heartbeat(bridge_api: BridgeApiServer, api: Api) -> None:
     assert bridge_api.heartbeats[1]["device"] is None
 
 
+def test_a_lock_of_the_owner_is_no_fault_of_the_credential(bridge_api: BridgeApiServer, api: Api) -> None:
+    """Whoever's account is locked needs an unlock and no other credential, and is told so; a 403 else is as it was."""
+    for kind, advised in (("account-locked", "after the unlock"), ("not-permitted", "enrol --force")):
+        body = json.dumps({"type": f"urn:problem-type:revmetrix:{kind}", "title": "No"}).encode()
+        bridge_api.ask_script = [BridgeReply(403, body)]
+        with pytest.raises(CredentialRefusedError, match=advised) as refused:
+            api.who_am_i()
+        assert refused.value.is_apis_own
+
+
 def test_credential_is_replaced_for_the_next_request(bridge_api: BridgeApiServer, api: Api) -> None:
     """A new credential is used at once; the refusal of the old one says how to get it and shows neither."""
     bridge_api.credential = "another"

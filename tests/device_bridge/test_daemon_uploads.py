@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from device_bridge.api import CredentialRefusedError, UnreachableError
 from device_bridge.backoff import Backoff, Waits
 from device_bridge.daemon.access import CloudAccess
-from device_bridge.daemon.heartbeat import HeartbeatLoop
+from device_bridge.daemon.heartbeat import HeartbeatLoop, heartbeat_failed
 from device_bridge.daemon.journal import Event, Journal
 from device_bridge.daemon.pulse import Pulse
 from device_bridge.daemon.shared import Shared
@@ -284,6 +285,14 @@ def test_a_refusal_that_is_not_the_apis_own_pauses_nothing(cloud: Cloud, tmp_pat
     HeartbeatLoop(shared).run()
     assert [event.name for event in events] == ["heartbeat-failed"]
     assert shared.access.grant() is not None
+
+
+def test_a_refused_credential_concerns_captures_too() -> None:
+    """A heartbeat that failed says that captures are not concerned, except when the credential is what failed."""
+    refusal = CredentialRefusedError("401 Not authenticated")
+    assert heartbeat_failed(refusal).message.endswith(str(refusal).rstrip("."))
+    for other in (UnreachableError("away."), CredentialRefusedError("a proxy refuses it", is_apis_own=False)):
+        assert heartbeat_failed(other).message.endswith(f"{str(other).rstrip('.')}. Captures are not concerned")
 
 
 def test_a_change_is_told_before_the_five_minutes_are_over(cloud: Cloud, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Two enrolments of one place, and what an enrolment says when it cannot go on."""
 
+import errno
 import io
 import json
 import os
@@ -179,3 +180,55 @@ def test_an_approved_secret_that_cannot_be_written(
     (folder / "credential").rmdir()
     assert main(["enrol", "--api", bridge_api.url]) == ExitCode.FINE
     assert len(bridge_api.codes) == 1
+
+
+def test_the_next_call_needs_no_address(
+    capsys: pytest.CaptureFixture[str], bridge_api: BridgeApiServer, folder: Path
+) -> None:
+    """As the first call said when it was stopped, a plain `enrol` goes on with it, at the same API."""
+    command = [*COMMAND, bridge_api.url]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline()
+        first.send_signal(signal.SIGINT)
+    secret = json.loads((folder / "credential.pending").read_text())["secret"]
+    bridge_api.asks_until_approval = 1
+    assert main(["enrol"]) == ExitCode.FINE
+    assert f"at {bridge_api.url}" in capsys.readouterr().out
+    assert (folder / "credential").read_text().strip() == secret
+    assert (folder / "config.toml").read_text() == f'api = "{bridge_api.url}"\n'
+
+
+def test_no_address_and_nothing_to_go_on_with(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    """Without an address the call says how to give it, also when what waits can be no address or no secret."""
+    folder.mkdir(parents=True)
+    secret = f"rmb_{'A' * 43}"
+    for found, told in (
+        (None, "give --api"),
+        ({"api": 5, "secret": secret}, "give --api"),
+        ({"api": "https://example.org", "secret": "short"}, "give --api"),
+        ({"api": "not-an-address", "secret": secret}, "is no address"),
+    ):
+        (folder / "credential.pending").write_text(json.dumps(found))
+        (folder / "credential.pending").chmod(0o600)
+        assert main(["enrol"]) == ExitCode.USAGE
+        assert told in capsys.readouterr().err
+
+
+def test_a_full_disk_is_told_before_anybody_hears_of_the_secret(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, bridge_api: BridgeApiServer, folder: Path
+) -> None:
+    """Without room for the secret nothing is sent, and the message says to make room; then a plain call works."""
+    written = os.fsync
+
+    def is_full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", is_full)
+    assert main(["enrol", "--api", bridge_api.url]) == ExitCode.USAGE
+    assert "No space left on device; what was there before is kept. Make room" in capsys.readouterr().err
+    assert bridge_api.requests == []
+    assert list(folder.iterdir()) == []
+    monkeypatch.setattr(os, "fsync", written)
+    bridge_api.asks_until_approval = 1
+    assert main(["enrol", "--api", bridge_api.url]) == ExitCode.FINE

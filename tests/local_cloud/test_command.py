@@ -111,7 +111,8 @@ def test_a_port_in_use(command_result: Result) -> None:
     assert result.stderr == f"local_cloud: error: port {port} {in_use}; choose another, e.g. make serve PORT=8010\n"
     assert result.stdout == ""
     assert of_aws.returncode == 1
-    assert of_aws.stderr == f"local_cloud: error: the emulated AWS's port {port} (--aws-port) {in_use}\n"
+    advice = "choose another, e.g. --aws-port 8011, or 0 for any free one"
+    assert of_aws.stderr == f"local_cloud: error: the emulated AWS's port {port} (--aws-port) {in_use}; {advice}\n"
 
 
 def test_a_state_folder_of_another_kind(command_result: Result, tmp_path: Path) -> None:

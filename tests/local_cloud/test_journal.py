@@ -70,7 +70,7 @@ def test_two_clouds_never_share_a_folder(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from local_cloud.journal import Journal; Journal.open(Path(sys.argv[1]))"
     )
     with closing(Journal.open(tmp_path)):
-        with pytest.raises(StateError, match=r"in use by another local cloud \(process \d+\)"):
+        with pytest.raises(StateError, match=r"in use by another local cloud \(process \d+\); stop that one"):
             Journal.open(tmp_path)
         other = subprocess.run(
             [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False, timeout=60

@@ -145,6 +145,13 @@ def read_email_identity(aws: AwsOnPort, properties: dict[str, Any]) -> dict[str,
     return {"EmailIdentity": identity["IdentityName"]} if properties else {}
 
 
+def read_log_group(aws: AwsOnPort, properties: dict[str, Any]) -> dict[str, Any]:
+    """Read where a function writes its log."""
+    found = aws.client("logs").describe_log_groups(logGroupNamePrefix=properties["LogGroupName"])["logGroups"]
+    (group,) = (each for each in found if each["logGroupName"] == properties["LogGroupName"])
+    return {"LogGroupName": group["logGroupName"], "RetentionInDays": group["retentionInDays"]}
+
+
 READERS: dict[str, Reader] = {
     "AWS::DynamoDB::Table": read_table,
     "AWS::S3::Bucket": read_bucket,
@@ -154,6 +161,7 @@ READERS: dict[str, Reader] = {
     "AWS::SecretsManager::Secret": read_secret,
     "AWS::CloudWatch::Alarm": read_alarm,
     "AWS::SES::EmailIdentity": read_email_identity,
+    "AWS::Logs::LogGroup": read_log_group,
 }
 
 
@@ -265,9 +273,10 @@ def test_functions_and_order(tmp_path: Path) -> None:
 
 
 def test_an_entry_for_what_is_chalices_is_no_resource(tmp_path: Path) -> None:
-    """An entry that has DependsOn alone, and that of the API, are merged into Chalice's; nothing is made of them."""
+    """An entry that has DependsOn alone, and those of Chalice's own, are merged; nothing is made of them."""
     kept = {**queue(), "DeletionPolicy": "RetainExceptOnCreate"}
     chalices = {"Function": {"DependsOn": "A"}, "RestAPI": {"Properties": {"AlwaysDeploy": True}}}
+    chalices["RunJob"] = {"DependsOn": "A", "Properties": {"LoggingConfig": {"LogGroup": "a"}}}
     assert list(make(tmp_path, {**chalices, "A": kept})) == ["A"]
 
 

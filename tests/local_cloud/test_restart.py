@@ -121,7 +121,7 @@ def test_a_large_presigned_object_survives(tmp_path: Path) -> None:
         session = boto3.Session(presigned.ACCESS_KEY, presigned.SECRET_KEY, region_name=presigned.REGION)
         s3 = session.client("s3", endpoint_url=aws.url, config=Config(signature_version="s3v4"))
         params = {"Bucket": BUCKET, "Key": "raw/u/large", "ChecksumAlgorithm": "SHA256", "ChecksumSHA256": checksum}
-        url = s3.generate_presigned_url("put_object", Params=params, ExpiresIn=1)
+        url = s3.generate_presigned_url("put_object", Params=params, ExpiresIn=600)
         s3.close()
         headers = {"x-amz-checksum-sha256": checksum, "x-amz-sdk-checksum-algorithm": "SHA256"}
         with urllib3.PoolManager(retries=False) as http:

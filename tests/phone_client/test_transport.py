@@ -165,7 +165,7 @@ def test_a_problem_becomes_an_error_with_the_servers_words(api_client: ApiClient
     )
     with pytest.raises(ProblemError) as caught:
         api_client.register("ada", "", "correct horse")
-    assert str(caught.value) == "The request does not fit. email: Expected `str`."
+    assert str(caught.value) == "This cannot be taken, and nothing was changed. email: Expected `str`."
     assert caught.value.problem.name == "invalid-request"
 
 

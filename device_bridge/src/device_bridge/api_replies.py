@@ -33,10 +33,7 @@ from device_bridge.printable import printable
 
 _LONGEST_WAIT_S = 3600.0
 _OWN_PROBLEMS = "urn:problem-type:revmetrix:"
-_NEW_CREDENTIAL = (
-    "every capture is kept. Check --api, or get a new credential with `device_bridge enrol --force`, which shows a "
-    "code that the account's owner approves"
-)
+_LOCKED = "account-locked"
 _OK, _CREATED = 200, 201
 _LONGEST_WORDS = 300
 _LONGEST_NAME = 100
@@ -79,7 +76,7 @@ class HttpReply:
     def said(self) -> str:
         """Return a refusal in a few printable words: of a problem document (RFC 9457), or of the storage's XML."""
         problem = self.json()
-        words = [str(problem[name]) for name in ("title", "detail") if isinstance(problem.get(name), str)]
+        words = [str(problem[name]).rstrip(".") for name in ("title", "detail") if isinstance(problem.get(name), str)]
         text = (": ".join(words) or _storage_code(self.body)).encode("ascii", errors="replace").decode("ascii")
         return f"{self.status} {printable(text, _LONGEST_WORDS)}".strip()
 
@@ -159,10 +156,10 @@ def failure(reply: HttpReply) -> ApiError:
     said = reply.said()
     if reply.status in (401, 403):
         return CredentialRefusedError(
-            f"the API refuses this bridge's credential ({said}): {_NEW_CREDENTIAL}",
+            said,
             is_apis_own=reply.is_api_problem(),
             is_known=reply.status == 403,  # noqa: PLR2004 - Forbidden
-            said=said,
+            is_locked=reply.json().get("type") == _OWN_PROBLEMS + _LOCKED,
         )
     if str(reply.json().get("type")).endswith(":digest-mismatch"):
         return TryLaterError(f"the bytes changed on their way to the API ({said})")

@@ -99,6 +99,16 @@ class RefusedError(ApiError):
     """The API will not take this capture as it is, however often it is sent."""
 
 
+_NEW_CREDENTIAL = (
+    "Check --api, or get a new credential with `device_bridge enrol --force`, which shows a code that the account's "
+    "owner approves"
+)
+_WAIT_FOR_UNLOCK = (
+    "The credential is right, and its owner's account is locked: the owner asks whoever runs the API. `run` tries "
+    "again every 15 minutes and goes on by itself after the unlock"
+)
+
+
 class CredentialRefusedError(ApiError):
     """The API does not take this bridge's credential.
 
@@ -107,15 +117,18 @@ class CredentialRefusedError(ApiError):
         is_known: Whether it was 403: it knows whose the credential is, and does not let its holder do this
             (RFC 9110 15.5.4).
         said: The refusal in a few printable words.
+        advice: What to do.
     """
 
     exit_code = ExitCode.CREDENTIAL_REFUSED
 
-    def __init__(self, message: str, *, is_apis_own: bool = True, is_known: bool = False, said: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, said: str, *, is_apis_own: bool = True, is_known: bool = False, is_locked: bool = False) -> None:
+        advice = _WAIT_FOR_UNLOCK if is_locked else _NEW_CREDENTIAL
+        super().__init__(f"the API refuses this bridge's credential ({said}): every capture is kept. {advice}")
         self.is_apis_own = is_apis_own
         self.is_known = is_known
         self.said = said
+        self.advice = advice
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ from phone_client.model import (
 from phone_client.timing import Timing
 from phone_client.tokens import FileTokenStore, MemoryTokenStore, Tokens, TokenStore
 from phone_client.transport import Connection
-from phone_client.users import ArchiveLink, Closing, Export, OpenLogin, ProfileChange, User
+from phone_client.users import ArchiveLink, Closing, Export, OpenLogin, PersonalDetails, ProfileChange, User
 
 __all__ = [
     "ApiClient",
@@ -72,6 +72,7 @@ __all__ = [
     "NotSentError",
     "OpenLogin",
     "PairedBridge",
+    "PersonalDetails",
     "Problem",
     "ProblemError",
     "ProfileChange",

@@ -28,7 +28,8 @@ def checked_address(text: str, *, allow_http: bool) -> str:
         raise UsageError("An API's address has no username, no query and no fragment.")
     if url.scheme == "http" and not allow_http and not _is_this_machine(url.host):
         raise UsageError(
-            f"http://{url.host} would send passwords unencrypted to another machine. Use https, or allow http."
+            f"http://{url.host} would send passwords unencrypted to another machine. Nothing was sent: use https, or "
+            "--allow-http in a network that you trust."
         )
     return url.url.rstrip("/")
 
@@ -47,7 +48,9 @@ def checked_link(text: str, *, allow_http: bool) -> str:
         url.scheme == "http" and (allow_http or (url.host is not None and _is_this_machine(url.host)))
     )
     if not url.host or url.auth or not is_safe:
-        raise WrongAnswerError("The server gave a link that is not fetched: it must be https, without a username.")
+        raise WrongAnswerError(
+            "The server gave a link that is not fetched: it must be https (or --allow-http given), without a username."
+        )
     return url.url
 
 

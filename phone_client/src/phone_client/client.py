@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
 
+import msgspec
+
 from phone_client.account import Account
 from phone_client.answers import Answer, read_json
 from phone_client.bridges import Bridge, BridgeList, BridgeStatus
@@ -30,7 +32,7 @@ from phone_client.sync.http import HttpSync
 from phone_client.timing import Timing
 from phone_client.tokens import MemoryTokenStore, TokenStore
 from phone_client.transport import Connection, Transport
-from phone_client.users import User
+from phone_client.users import PersonalDetails, User
 
 _CREATED = 201
 _UNSAID_WAIT_S = 1.0
@@ -102,13 +104,20 @@ class ApiClient:
         """Return whether the API answers."""
         return read_json(self._transport.send(reading("/v1/health")), Health)
 
-    def register(self, username: str, email: str, password: str) -> User:
+    def register(self, username: str, email: str, password: str, details: PersonalDetails | None = None) -> User:
         """Register a user, usable at once; it is not logged in by this.
+
+        Args:
+            username: Unique, however it is capitalised.
+            email: The address; a code is sent there by which it is confirmed.
+            password: At least 8 characters.
+            details: The names, the phone number and the handedness, as far as they are to be known.
 
         Raises:
             UsernameTakenError: Someone has this username.
         """
-        fields = {"username": username, "email": email, "password": password}
+        personal = {} if details is None else msgspec.to_builtins(details)
+        fields = {"username": username, "email": email, "password": password, **personal}
         # Sent twice, a lost reply would turn into "taken", by oneself.
         if_lost = "The account may have been made: try to log in before you register again."
         return read_json(self._transport.send(posting("/v1/users", fields, if_lost=if_lost)), User)

@@ -136,6 +136,8 @@ class ChangedMeanwhileError(ProblemError):
 class CodeInvalidError(ProblemError):
     """A code that was sent by mail is wrong, used, replaced by a newer one, or too old."""
 
+    advice = "It comes by verify-email, or for a forgotten password by request-password-reset."
+
 
 class ServerTroubleError(ProblemError):
     """The server is too busy or has a fault of its own (429 and from 500 on); later it may do what was asked."""

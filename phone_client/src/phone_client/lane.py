@@ -44,7 +44,9 @@ class Lane:
 
         Raises:
             ProblemError: Somebody else has it, or had it at that time.
+            UsageError: No device has such a serial.
         """
+        _device_path(serial)
         wanted = {"serial": serial, "name": name, "ball_id": ball_id, "from": since.isoformat() if since else None}
         fields = {key: value for key, value in wanted.items() if value is not None}
         if_lost = "The device may be yours; claim it again, which never makes two claims."

@@ -229,6 +229,8 @@ class Problem(msgspec.Struct, frozen=True):
 
     def sentence(self) -> str:
         """Return the problem as a line for a person."""
-        fields = (f"{error.path.removeprefix('$.')}: {error.detail}." for error in self.errors)
-        # With fields named one by one, the detail only repeats the first of them.
-        return " ".join((self.title, *(fields if self.errors else (self.detail,)))).strip()
+        if self.errors:
+            # With fields named one by one, the detail only repeats the first of them, and the title names none.
+            fields = (f"{error.path.removeprefix('$.')}: {error.detail.rstrip('.')}." for error in self.errors)
+            return " ".join(("This cannot be taken, and nothing was changed.", *fields))
+        return f"{self.title} {self.detail}".strip()

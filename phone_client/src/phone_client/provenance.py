@@ -1,4 +1,4 @@
-"""What is known beside a capture's bytes, as a header of its upload."""
+"""What is known beside a capture's bytes, as the header that it travels in."""
 
 from base64 import urlsafe_b64encode
 
@@ -11,10 +11,10 @@ LARGEST_PROVENANCE_BYTES = 4096
 
 
 def provenance_header(provenance: Provenance | None) -> dict[str, str]:
-    """Return the header of a provenance, none for None.
+    """Return the header Capture-Provenance, or nothing.
 
     Raises:
-        UsageError: It is too long to travel.
+        UsageError: The provenance is too long to travel.
     """
     if provenance is None:
         return {}

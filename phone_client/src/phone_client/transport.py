@@ -41,6 +41,7 @@ class Connection:
         connect_timeout_s: How long a connection may take to be made.
         read_timeout_s: How long the server may stay silent.
         attempts: How often a request is sent at most.
+        client: What the client calls itself in the user's list of logins (User-Agent).
     """
 
     ca_file: str | None = None
@@ -48,6 +49,7 @@ class Connection:
     connect_timeout_s: float = 5.0
     read_timeout_s: float = 30.0
     attempts: int = 4
+    client: str = "phone_client"
 
 
 class Transport:
@@ -164,7 +166,7 @@ class Transport:
             request.method,
             self.api_url + request.path + (f"?{urlencode(request.query)}" if request.query else ""),
             body=request.body,
-            headers=request.headers,
+            headers={"User-Agent": self._connection.client, **request.headers},
             redirect=False,  # a redirect would carry the password or the capture to another place
             timeout=timeout,
             preload_content=False,

@@ -39,6 +39,22 @@ class User(msgspec.Struct, frozen=True):
     etag: str | None = None
 
 
+class PersonalDetails(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a user may say of oneself while registering.
+
+    Attributes:
+        first_name: The first name.
+        last_name: The last name.
+        phone: A phone number.
+        handedness: `left`, `right` or `both`.
+    """
+
+    first_name: str | None = None
+    last_name: str | None = None
+    phone: str | None = None
+    handedness: str | None = None
+
+
 class ProfileChange(msgspec.Struct, frozen=True):
     """What is to change in a profile: what is left out stays, None clears.
 

@@ -26,6 +26,7 @@ from device_bridge.settings import (
     config_to_change,
     forget_pending,
     keep_pending,
+    pending_api,
     pending_place,
     read_credential,
     read_pending,
@@ -59,7 +60,9 @@ def enrol(chosen: argparse.Namespace, output: Output) -> ExitCode:
     flags = vars(chosen)
     config = config_to_change(flags)
     settings = resolve(flags) if config.exists() else _resolve_without_config(flags)
-    url, place = check_api_url(settings.required_api()), _place(settings)
+    place = _place(settings)
+    # A call that was stopped has told nobody else the address.
+    url = check_api_url(settings.api or pending_api(place) or settings.required_api())
     seen = _look(place, url)
     if not seen.was_stopped_at_the_end:
         _ask_before_replacing(place, force=chosen.force)

@@ -20,7 +20,9 @@ _DISK_TOPIC = "heartbeat disk"
 
 def heartbeat_failed(error: ApiError) -> Event:
     """Return the event of a heartbeat that the API did not hear."""
-    message = f"the API does not know that this bridge works: {error}. Captures are not concerned"
+    message = f"the API does not know that this bridge works: {str(error).rstrip('.')}"
+    if not (isinstance(error, CredentialRefusedError) and error.is_apis_own):
+        message += ". Captures are not concerned"
     return Event("heartbeat-failed", message, Level.WARNING)
 
 

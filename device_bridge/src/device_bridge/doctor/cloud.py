@@ -21,7 +21,6 @@ from device_bridge.settings import Settings
 
 MOST_CLOCK_ERROR_S = 2.0
 FEWEST_CERTIFICATE_DAYS = 14
-_NEW_CREDENTIAL = "get a new one with `device_bridge enrol --force`; the account's owner approves it"
 
 
 def check_cloud(settings: Settings) -> Iterator[Finding]:
@@ -72,7 +71,8 @@ def _ask(url: str, credential: str) -> Iterator[Finding]:
     if isinstance(error, CredentialRefusedError):
         yield _judge_line(url, line, "", asked_at)
         if credential:
-            yield Finding("credential", Level.FAIL, str(error), _NEW_CREDENTIAL, ExitCode.CREDENTIAL_REFUSED)
+            refused = f"the API refuses this bridge's credential ({error.said}); every capture is kept"
+            yield Finding("credential", Level.FAIL, refused, error.advice, ExitCode.CREDENTIAL_REFUSED)
     elif error is not None:
         yield Finding("api", Level.FAIL, str(error), _advice(url, error), error.exit_code)
     yield _judge_clock_by_date(middle, line.date, round_trip_s, error)

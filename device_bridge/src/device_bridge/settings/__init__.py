@@ -8,7 +8,14 @@ from device_bridge.settings.credential import (
 )
 from device_bridge.settings.enrolment_lock import EnrolmentLock
 from device_bridge.settings.files import change_config, read_config
-from device_bridge.settings.pending import PendingSecret, forget_pending, keep_pending, pending_place, read_pending
+from device_bridge.settings.pending import (
+    PendingSecret,
+    forget_pending,
+    keep_pending,
+    pending_api,
+    pending_place,
+    read_pending,
+)
 from device_bridge.settings.resolution import Settings, config_to_change, resolve
 from device_bridge.settings.table import CONFIG, CREDENTIAL, SETTINGS, read_seconds
 
@@ -25,6 +32,7 @@ __all__ = [
     "config_to_change",
     "forget_pending",
     "keep_pending",
+    "pending_api",
     "pending_place",
     "read_config",
     "read_credential",

@@ -15,6 +15,7 @@ from device_bridge.settings.table import BY_NAME, CREDENTIAL
 PRIVATE_FILE = 0o600
 _ORDINARY_FILE = 0o644
 _PRIVATE_FOLDER = 0o700
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _STRING = r"""("(?:[^"\\\n]|\\.)*"|'[^'\n]*')"""
 
 
@@ -139,7 +140,10 @@ def write_file(path: Path, data: bytes, mode: int) -> None:
             unfinished.unlink(missing_ok=True)
         _sync_folder(place.parent)
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}; what was there before is kept") from error
+        advice = ". Make room on its disk, then try again" if error.errno in _FULL else ""
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}; what was there before is kept{advice}"
+        ) from error
 
 
 def _write_through(path: Path, data: bytes, mode: int) -> None:

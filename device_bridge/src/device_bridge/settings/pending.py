@@ -47,7 +47,22 @@ def read_pending(credential_file: Path, api: str) -> PendingSecret | None:
         credential_file: Where the credential is to be.
         api: The API's address.
     """
-    place = pending_place(credential_file)
+    pending = _read(pending_place(credential_file))
+    # One that another API has heard is that one's as well.
+    return pending if pending is not None and pending.api == api else None
+
+
+def pending_api(credential_file: Path) -> str | None:
+    """Return the address of the API that is to approve the secret that waits; None when there is none that may be used.
+
+    Args:
+        credential_file: Where the credential is to be.
+    """
+    pending = _read(pending_place(credential_file))
+    return None if pending is None else pending.api
+
+
+def _read(place: Path) -> PendingSecret | None:
     try:
         with place.open(encoding="ascii") as file:
             is_private = os.name != "posix" or not os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO)
@@ -55,11 +70,13 @@ def read_pending(credential_file: Path, api: str) -> PendingSecret | None:
     except (OSError, ValueError, RecursionError):
         # Nothing hangs on it yet: a new one does as well, and a file that cannot be written is told then.
         return None
-    # One that others could read, or that another API has heard, is theirs as well.
-    if not isinstance(found, dict) or found.get("api") != api or not is_private:
+    # One that others could read is theirs as well.
+    if not isinstance(found, dict) or not is_private:
         return None
-    secret = found.get("secret")
-    return PendingSecret(api, secret) if isinstance(secret, str) and _SECRET.fullmatch(secret) else None
+    api, secret = found.get("api"), found.get("secret")
+    if not isinstance(api, str) or not isinstance(secret, str) or not _SECRET.fullmatch(secret):
+        return None
+    return PendingSecret(api, secret)
 
 
 def keep_pending(credential_file: Path, api: str) -> PendingSecret:

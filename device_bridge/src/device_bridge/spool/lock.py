@@ -1,35 +1,14 @@
 """One process at a time reads devices into a spool and uploads from it; others may look."""
 
-import contextlib
-import errno
 import os
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from device_bridge.errors import BridgeError
+from device_bridge.file_lock import LockHeldError, note_holder, open_lock_file, take_lock
 from device_bridge.spool.errors import SpoolError
 from device_bridge.spool.files import make_folder
-
-_NOT_INHERITED = getattr(os, "O_CLOEXEC", 0)
-
-if sys.platform == "win32":
-    import msvcrt
-
-    # Windows keeps others from reading what is locked: a byte far behind the number of the holder.
-    _LOCKED_BYTE = 2**30
-
-    def _lock(descriptor: int) -> None:
-        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def lock_path(spool: Path) -> Path:
@@ -72,7 +51,7 @@ class SpoolLock:
         try:
             path = lock_path(self._spool)
             make_folder(path.parent)
-            return os.open(path, os.O_RDWR | os.O_CREAT | _NOT_INHERITED, 0o600)
+            return open_lock_file(path)
         except OSError as error:
             raise SpoolError(
                 f"the spool {self._spool} cannot be opened: {error.strerror}. Choose another with --spool"
@@ -80,20 +59,15 @@ class SpoolLock:
 
     def _take(self) -> None:
         try:
-            _lock(self._descriptor)
-        except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK):
-                raise SpoolError(f"the spool {self._spool} cannot be locked: {error.strerror}") from error
-            holder = os.read(self._descriptor, 32).decode("ascii", errors="replace").strip() or "unknown"
+            take_lock(self._descriptor)
+        except LockHeldError as error:
             raise SpoolLockedError(
-                f"another device_bridge (process {holder}) works with the spool {self._spool}: "
+                f"another device_bridge (process {error.holder or 'unknown'}) works with the spool {self._spool}: "
                 "stop that one first, or use another --spool. `device_bridge status` works meanwhile"
             ) from error
-        # The number is for people; a full disk keeps nobody from working.
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._descriptor, 0)
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
-            os.write(self._descriptor, f"{os.getpid()}\n".encode("ascii"))
+        except OSError as error:
+            raise SpoolError(f"the spool {self._spool} cannot be locked: {error.strerror}") from error
+        note_holder(self._descriptor)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

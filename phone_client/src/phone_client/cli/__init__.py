@@ -1,12 +1,13 @@
 """The command line: `python -m phone_client`."""
 
 import os
+import platform
 import sys
 from collections.abc import Sequence
 
 from phone_client.cli.arguments import read_arguments
 from phone_client.cli.commands import COMMANDS
-from phone_client.cli.settings import api_url, home_folder, scorebook_path, token_path
+from phone_client.cli.settings import api_url, client_name, home_folder, scorebook_path, token_path
 from phone_client.cli.tables import printable
 from phone_client.client import ApiClient
 from phone_client.errors import ClientError, ExitCode
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> ExitCode:
     options = read_arguments(arguments)
     url = api_url(options.api, os.environ)
-    connection = Connection(ca_file=options.ca_file, allow_http=options.allow_http)
+    connection = Connection(ca_file=options.ca_file, allow_http=options.allow_http, client=client_name(platform.node()))
     # The address in its one form names the file, so that a slash at its end makes no second login.
     home = home_folder(options.home, os.environ)
     options.scorebook = scorebook_path(url, home)

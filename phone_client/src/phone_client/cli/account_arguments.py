@@ -9,13 +9,7 @@ if TYPE_CHECKING:
     from phone_client.cli.command_parser import Commands
 
 _LONGEST_EXPORT_S = 600
-_TEXTS = (
-    ("username", "USERNAME"),
-    ("email", "EMAIL"),
-    ("first-name", "NAME"),
-    ("last-name", "NAME"),
-    ("phone", "NUMBER"),
-)
+_HANDS = ("left", "right", "both")
 
 
 def add_account_commands(commands: "Commands") -> None:
@@ -25,6 +19,17 @@ def add_account_commands(commands: "Commands") -> None:
     _add_email(commands)
     _add_logins(commands)
     _add_privacy(commands)
+
+
+def add_details(parser: argparse.ArgumentParser, *, can_clear: bool = False) -> None:
+    """Add the options of what a user may say of oneself; where it can be cleared, by an empty text."""
+    cleared = "; '' clears it" if can_clear else ""
+    parser.add_argument("--first-name", metavar="NAME", help=f"your first name{cleared}")
+    parser.add_argument("--last-name", metavar="NAME", help=f"your last name{cleared}")
+    parser.add_argument("--phone", metavar="NUMBER", help=f"your phone number{cleared}")
+    hands = (*_HANDS, "") if can_clear else _HANDS
+    shown = "{left,right,both}"
+    parser.add_argument("--handedness", choices=hands, metavar=shown, help=f"the hand that you bowl with{cleared}")
 
 
 def _add_profile(commands: "Commands") -> None:
@@ -38,9 +43,9 @@ def _add_profile(commands: "Commands") -> None:
         "change-profile --email ada@example.net               # then: verify-email\n"
         "change-profile --last-name Byron --if-match '\"3\"'    # only if it is still the profile you saw",
     )
-    for name, shown in _TEXTS:
-        change.add_argument(f"--{name}", metavar=shown)
-    change.add_argument("--handedness", choices=("left", "right", "both", ""), help="'' clears it")
+    change.add_argument("--username", metavar="USERNAME", help="another username")
+    change.add_argument("--email", metavar="EMAIL", help="another address, which has to be confirmed again")
+    add_details(change, can_clear=True)
     change.add_argument(
         "--accepts-lane-bridges", choices=("yes", "no"), help="whether bridges of a lane may bring you captures"
     )

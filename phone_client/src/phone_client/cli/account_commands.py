@@ -6,7 +6,7 @@ from collections.abc import Callable
 from msgspec import UNSET, UnsetType
 
 from phone_client.cli.account_tables import login_table, profile_facts
-from phone_client.cli.printing import print_result
+from phone_client.cli.printing import ENDED_SOON, print_result
 from phone_client.cli.privacy_commands import delete_account, export
 from phone_client.cli.secrets import new_password, secret
 from phone_client.client import ApiClient
@@ -54,7 +54,9 @@ def change_password(client: ApiClient, options: Namespace) -> ExitCode:
     """Change the password."""
     current = secret("password", "Current password: ", "--password-stdin", from_stdin=options.from_stdin)
     client.account.change_password(current, new_password(from_stdin=options.from_stdin))
-    return print_result(options, {"changed": True}, "The password is changed. Your other logins have ended.")
+    return print_result(
+        options, {"changed": True}, f"The password is changed. Your other logins have ended{ENDED_SOON}"
+    )
 
 
 def request_password_reset(client: ApiClient, options: Namespace) -> ExitCode:
@@ -72,7 +74,7 @@ def confirm_password_reset(client: ApiClient, options: Namespace) -> ExitCode:
     code = secret("code", "Code from the mail: ", "--password-stdin", from_stdin=options.from_stdin)
     password = new_password(from_stdin=options.from_stdin)
     client.account.reset_password(options.email, code.strip(), password)
-    text = "The new password is set. All logins have ended; log in with it."
+    text = f"The new password is set: log in with it. All logins have ended{ENDED_SOON}"
     return print_result(options, {"email": options.email, "changed": True}, text)
 
 
@@ -99,7 +101,7 @@ def logins(client: ApiClient, options: Namespace) -> ExitCode:
 def end_login(client: ApiClient, options: Namespace) -> ExitCode:
     """End a login."""
     client.account.end_login(options.id)
-    return print_result(options, {"id": options.id}, "The login has ended.")
+    return print_result(options, {"id": options.id}, f"The login has ended{ENDED_SOON}")
 
 
 ACCOUNT_COMMANDS: dict[str, Callable[[ApiClient, Namespace], ExitCode]] = {

@@ -13,19 +13,26 @@ from phone_client.capture_id import checked_capture_id
 from phone_client.cli.account_commands import ACCOUNT_COMMANDS
 from phone_client.cli.conflict_commands import conflicts
 from phone_client.cli.lane_commands import LANE_COMMANDS
-from phone_client.cli.printing import print_result
+from phone_client.cli.printing import ENDED_SOON, print_result
 from phone_client.cli.scorebook_commands import SCOREBOOK_COMMANDS
 from phone_client.cli.secrets import new_password, secret
 from phone_client.cli.tables import bridge_table, capture_facts, capture_table, metrics_report
 from phone_client.client import ApiClient
 from phone_client.errors import ClientError, ExitCode
 from phone_client.files import replacing
+from phone_client.users import PersonalDetails
 
 
 def register(client: ApiClient, options: Namespace) -> ExitCode:
     """Make an account."""
-    user = client.register(options.username, options.email, new_password(from_stdin=options.password_stdin))
-    return print_result(options, user, f"{user.username} is registered. Next: log-in {user.username}")
+    details = PersonalDetails(options.first_name, options.last_name, options.phone, options.handedness)
+    password = new_password(from_stdin=options.password_stdin)
+    user = client.register(options.username, options.email, password, details)
+    text = (
+        f"{user.username} is registered. Next: log-in {user.username}\n"
+        f"A code is on its way to {user.email}; once you are logged in: confirm-email, or verify-email for another code"
+    )
+    return print_result(options, user, text)
 
 
 def log_in(client: ApiClient, options: Namespace) -> ExitCode:
@@ -41,7 +48,7 @@ def log_out(client: ApiClient, options: Namespace) -> ExitCode:
     if options.everywhere:
         client.account.log_out_everywhere()
         told = {"api": client.api_url, "ended": True}
-        return print_result(options, told, f"All your logins to {client.api_url} have ended.")
+        return print_result(options, told, f"All your logins to {client.api_url} have ended{ENDED_SOON}")
     is_ended = client.log_out()
     there = "has ended." if is_ended else "is forgotten on this machine; the server was not told, and ends it in time."
     told = {"api": client.api_url, "ended": is_ended}

@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec import UNSET
 
 from phone_client.cli.printing import print_result
-from phone_client.cli.tables import device_table, inbox_table
+from phone_client.cli.tables import device_table, inbox_table, time_text
 from phone_client.client import ApiClient
 from phone_client.errors import ExitCode, UsageError
 
@@ -15,7 +15,10 @@ from phone_client.errors import ExitCode, UsageError
 def claim_device(client: ApiClient, options: Namespace) -> ExitCode:
     """Claim a device."""
     device = client.lane.claim(options.serial, options.name, ball_id=options.ball, since=_since(options.since))
-    return print_result(options, device, f"{device.serial} is yours since {device.begins.isoformat()}.")
+    text = f"{device.serial} is yours since {time_text(device.begins)}, and is called {device.name}."
+    if options.name not in (None, device.name) or options.ball not in (None, device.ball_id):
+        text += f" It was yours already, so nothing was changed; for that: rename-device {device.serial}"
+    return print_result(options, device, text)
 
 
 def _since(text: str | None) -> datetime | None:
@@ -52,7 +55,10 @@ def rename_device(client: ApiClient, options: Namespace) -> ExitCode:
 def approve_bridge(client: ApiClient, options: Namespace) -> ExitCode:
     """Take in the bridge that shows a code."""
     bridge = client.lane.approve(options.code, options.name, options.kind)
-    return print_result(options, bridge, f"Bridge {bridge.name} ({bridge.kind}) is yours, and begins by itself.")
+    text = f"Bridge {bridge.name} ({bridge.kind}) is yours, and begins by itself."
+    if (bridge.name, bridge.kind) != (options.name, options.kind):
+        text += " It was yours already, and stays as it was."
+    return print_result(options, bridge, text)
 
 
 def remove_bridge(client: ApiClient, options: Namespace) -> ExitCode:

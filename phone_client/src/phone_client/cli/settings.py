@@ -53,3 +53,10 @@ def _file_name(url: str) -> str:
     readable = re.sub(r"[^a-z0-9.]+", "-", url.partition("://")[2].lower()).strip("-")[:64]
     distinct = hashlib.sha256(url.encode()).hexdigest()[:8]
     return f"{readable}-{distinct}"
+
+
+def client_name(machine: str) -> str:
+    """Return what the command line calls itself in the list of logins, so that one's machines can be told apart."""
+    # What RFC 9110 section 5.6.2 and 10.1.5 let stand in the comment of a User-Agent, and nothing longer than a name.
+    name = re.sub(r"[^A-Za-z0-9._-]+", "", machine)[:64]
+    return f"phone_client ({name})" if name else "phone_client"
