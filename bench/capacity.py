@@ -15,7 +15,7 @@ from botocore.client import BaseClient
 
 _READ_BYTES, _WRITE_BYTES = 4096, 1024
 _IN_A_TRANSACTION = 2
-_SINGLE_ITEMS = ("Item", "Attributes")
+_CALL = "_make_api_call"
 
 Item = Mapping[str, Mapping[str, Any]]
 
@@ -79,7 +79,7 @@ def write_units(transaction: Iterable[Mapping[str, Mapping[str, Any]]]) -> tuple
 def metered() -> Iterator[Consumed]:
     """Count what every call of DynamoDB in this process consumes, whichever thread makes it."""
     consumed, lock = Consumed(), threading.Lock()
-    call = BaseClient._make_api_call
+    call = getattr(BaseClient, _CALL)
 
     def counted(client: BaseClient, operation: str, request: dict[str, Any]) -> Any:
         began_s = time.perf_counter()
@@ -91,18 +91,18 @@ def metered() -> Iterator[Consumed]:
                 _count(consumed, operation, request, answer)
         return answer
 
-    BaseClient._make_api_call = counted  # type: ignore[method-assign] # put back below
+    setattr(BaseClient, _CALL, counted)
     try:
         yield consumed
     finally:
-        BaseClient._make_api_call = call  # type: ignore[method-assign] # as it was
+        setattr(BaseClient, _CALL, call)
 
 
 def _count(consumed: Consumed, operation: str, request: dict[str, Any], answer: dict[str, Any]) -> None:
     consumed.calls.append(operation)
     match operation:
         case "GetItem":
-            consumed.read_units += read_units(request, [answer[name] for name in _SINGLE_ITEMS if name in answer])
+            consumed.read_units += read_units(request, [answer["Item"]] if "Item" in answer else [])
         case "Query":
             consumed.read_units += read_units(request, answer["Items"])
         case "TransactWriteItems":

@@ -118,7 +118,7 @@ def _fill(client: ApiClient, size: int) -> tuple[str, tuple[str, str]]:
     client.register(name, f"{name}@example.org", _PASSWORD)
     client.log_in(name, _PASSWORD)
     user_id = client.account.profile().id
-    items = itertools.chain([rows.head_item(user_id, _head(size))], _items(user_id, size))
+    items = itertools.chain([_head(user_id, size)], _items(user_id, size))
     game = ("", "")
     while batch := list(itertools.islice(items, _LARGEST_BATCH)):
         game = next(filter(None, map(_game_of, batch)), game)
@@ -133,11 +133,11 @@ def _game_of(item: dict[str, Any]) -> tuple[str, str] | None:
     return (fields["session_id"], fields["game_id"]) if "game_id" in fields else None
 
 
-def _head(size: int) -> Head:
-
+def _head(user_id: str, size: int) -> dict[str, Any]:
     now = time.time_ns() // 1000
+    head = Head(size, size - 1, now - _HOUR_MICROS, uuid.uuid4().hex, 0, OPEN, size, 0)
     # The job that computes checksums was there today, so no pull asks for it.
-    return Head(size, size - 90, now - _HOUR_MICROS, uuid.uuid4().hex, 0, OPEN, size, 0, "0" * 16, size - 90, now)
+    return {**rows.head_item(user_id, head), "digest_at": {"N": str(now)}}
 
 
 def _items(user_id: str, size: int) -> Iterator[dict[str, Any]]:

@@ -97,8 +97,7 @@ def settings() -> Settings:
 def read_settings() -> Settings:
     """Return what the environment says now.
 
-    Variables: STAGE (default `local`), RAW_BUCKET (default `revmetrix-<stage>-raw`), SCOREBOOK_TABLE (default
-    `revmetrix-<stage>-scorebook`), CORS_ORIGIN (default none),
+    Variables: STAGE (default `local`), RAW_BUCKET (default `revmetrix-<stage>-raw`), CORS_ORIGIN (default none),
     LOG_REQUESTS (`1` or `0`, default `1` for every stage but `local`), MAIL_SENDER,
     ERASURE_WAIT_S (default 1,560), and those of `read_most` and `region`.
     """
@@ -110,7 +109,7 @@ def read_settings() -> Settings:
         accounts_table=f"revmetrix-{stage}-accounts",
         audit_table=f"revmetrix-{stage}-audit",
         captures_table=f"revmetrix-{stage}-captures",
-        scorebook_table=os.environ.get("SCOREBOOK_TABLE") or f"revmetrix-{stage}-scorebook",
+        scorebook_table=f"revmetrix-{stage}-scorebook",
         raw_bucket=raw_bucket,
         processing_queue=f"revmetrix-{stage}-processing",
         jobs_queue=f"revmetrix-{stage}-jobs",
