@@ -115,13 +115,17 @@ def _add_device_commands(commands: "Commands") -> None:
     rename = add_command(
         commands,
         "rename-device",
-        "call one of your SmartDots something else",
-        'rename-device SD-000123 "the red one"\nrename-device SD-000123 red --ball "Phaze II"',
+        "call one of your SmartDots something else, or let it be yours from an earlier time on",
+        'rename-device SD-000123 "the red one"\nrename-device SD-000123 red --ball "Phaze II"\n'
+        "rename-device SD-000123 --since 2026-11-24T18:00",
     )
     for parser in (claim, release, rename):
         parser.add_argument("serial", metavar="SERIAL", help="the SmartDot's serial, as the bridge shows it")
-    rename.add_argument("name", metavar="NAME", help="what you call it from now on")
+    rename.add_argument("name", metavar="NAME", nargs="?", help="what you call it from now on; default: as before")
     rename.add_argument("--ball", metavar="BALL", help="the ball that it sits in now; '' for none")
+    rename.add_argument(
+        "--since", metavar="TIME", help="an earlier time since when it is yours, such as 2026-11-24T18:00"
+    )
     add_command(commands, "devices", "list your SmartDots, and those that you had", "devices\ndevices --json")
 
 

@@ -34,7 +34,7 @@ def _add_game(commands: "Commands") -> None:
     game = add_command(
         commands, "game", "add, change or delete a game", "game add\ngame add --score 187 --comment 'Tuesday league'"
     )
-    actions = game.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = game.add_subparsers(dest="action", metavar="ACTION", required=True, help="add, set or delete")
     add = add_command(
         actions,
         "add",
@@ -47,7 +47,7 @@ def _add_game(commands: "Commands") -> None:
     add.add_argument("--number", type=positive, metavar="N", help="its number in the session; default: the next one")
     add.add_argument("--score", type=_score, metavar="SCORE", help="its total, where no shots are noted")
     add.add_argument("--lane", type=positive, metavar="N", help="the lane that it began on")
-    add.add_argument("--comment", metavar="TEXT")
+    add.add_argument("--comment", metavar="TEXT", help="what you note about it")
     change = add_command(
         actions,
         "set",
@@ -62,7 +62,7 @@ def _add_game(commands: "Commands") -> None:
 
 def _add_shot(commands: "Commands") -> None:
     shot = add_command(commands, "shot", "add shots to a game", "shot add last X 9/ 8-")
-    actions = shot.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = shot.add_subparsers(dest="action", metavar="ACTION", required=True, help="only add")
     add = add_command(
         actions,
         "add",
@@ -77,9 +77,9 @@ def _add_shot(commands: "Commands") -> None:
     add.add_argument("shots", metavar="SHOT", nargs="+", help="X, /, -, F, a count, or @ and the pins that were left")
     add.add_argument("--ball", metavar="ID", help="the ball that was thrown")
     add.add_argument("--position", metavar="WHERE", help="where it hit, such as pocket, high, light, brooklyn")
-    add.add_argument("--board", type=float, metavar="BOARD")
-    add.add_argument("--speed-mph", type=float, metavar="MPH")
-    add.add_argument("--comment", metavar="TEXT")
+    add.add_argument("--board", type=float, metavar="BOARD", help="the board that it was played on, such as 17.5")
+    add.add_argument("--speed-mph", type=float, metavar="MPH", help="the ball's speed in miles an hour")
+    add.add_argument("--comment", metavar="TEXT", help="what you note about each of these shots")
 
 
 def _add_statistics(commands: "Commands") -> None:
@@ -91,8 +91,8 @@ def _add_statistics(commands: "Commands") -> None:
     )
     found.add_argument("--from", dest="begin", type=_day, metavar="DAY", help="sessions from this day on")
     found.add_argument("--to", dest="end", type=_day, metavar="DAY", help="sessions up to this day")
-    found.add_argument("--event", metavar="ID")
-    found.add_argument("--session", metavar="ID")
+    found.add_argument("--event", metavar="ID", help="sessions of this event")
+    found.add_argument("--session", metavar="ID", help="this session alone")
     found.add_argument("--ball", metavar="ID", help="what this ball did")
 
 
@@ -103,7 +103,14 @@ def _add_conflicts(commands: "Commands") -> None:
         "list what the server did not take, and decide about it",
         "conflicts\nconflicts keep 3        # send mine again\nconflicts take 3        # leave what the server has",
     )
-    conflicts.add_argument("decision", nargs="?", choices=("list", "keep", "take"), default="list")
+    conflicts.add_argument(
+        "decision",
+        metavar="DECISION",
+        nargs="?",
+        choices=("list", "keep", "take"),
+        default="list",
+        help="list them, keep yours, or take the server's; default: list",
+    )
     conflicts.add_argument("number", nargs="?", type=positive, metavar="N", help="which, as the list numbers them")
     conflicts.add_argument(
         "--set",
