@@ -12,6 +12,7 @@ from typing import BinaryIO
 from phone_client.capture_id import checked_capture_id
 from phone_client.cli.account_commands import ACCOUNT_COMMANDS
 from phone_client.cli.conflict_commands import conflicts
+from phone_client.cli.import_commands import import_scores
 from phone_client.cli.lane_commands import LANE_COMMANDS
 from phone_client.cli.printing import ENDED_SOON, print_result
 from phone_client.cli.scorebook_commands import SCOREBOOK_COMMANDS
@@ -113,6 +114,7 @@ COMMANDS: dict[str, Callable[[ApiClient, Namespace], ExitCode]] = {
     **LANE_COMMANDS,
     **SCOREBOOK_COMMANDS,
     "conflicts": conflicts,
+    "import-scores": import_scores,
 }
 
 

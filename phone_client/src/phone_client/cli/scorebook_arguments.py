@@ -28,6 +28,7 @@ def add_scorebook_commands(commands: "Commands") -> None:
     show.add_argument("game", metavar="GAME", help=_GAME)
     _add_statistics(commands)
     _add_conflicts(commands)
+    _add_import(commands)
 
 
 def _add_game(commands: "Commands") -> None:
@@ -132,3 +133,19 @@ def _day(text: str) -> str:
     if [len(part) for part in parts] != [4, 2, 2] or not text.replace("-", "").isdigit():
         raise argparse.ArgumentTypeError(f"{text} is no day such as 2026-11-24")
     return text
+
+
+def _add_import(commands: "Commands") -> None:
+    read = add_command(
+        commands,
+        "import-scores",
+        "take line scores from a spreadsheet (CSV) into the scorebook",
+        "import-scores league.csv --dry-run      # what would be taken, and every row that would not\n"
+        "import-scores league.csv --at 2026-11-24T18:00\n"
+        "import-scores league.csv                # once more: nothing is doubled",
+    )
+    read.add_argument("file", metavar="FILE", help="rows COUNT, LEAVE, SCORE, TYPE, BOARD, LANE, BALL of 12 cells each")
+    read.add_argument("--at", metavar="TIME", help="when sessions began that the file tells no time of; default: now")
+    read.add_argument("--session", metavar="ID", help="a session on this phone that all games belong to")
+    read.add_argument("--establishment", metavar="ID", help="where the new sessions were")
+    read.add_argument("--dry-run", action="store_true", help="write nothing, only report")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from phone_client.database import Database, Fields, Value, outbox
+from phone_client.database import Database, Fields, Value, entries, outbox
 from phone_client.scorebook import editing, reading
 from phone_client.scorebook.ids import Ids, checked_id
 from phone_client.scorebook.reading import Entry
@@ -89,6 +89,11 @@ class Scorebook:
         """Return an entry, None when there is none or it is deleted."""
         with self._database.reading() as db:
             return reading.get(db, editing.known_type(type_name), entry_id)
+
+    def knows(self, type_name: str, entry_id: str) -> bool:
+        """Return whether this phone has an entry of this id, also a deleted one that the server has not heard of."""
+        with self._database.reading() as db:
+            return entries.find(db, type_name, entry_id) is not None
 
     def every(self, type_name: str, order: tuple[str, ...] = (), **links: str) -> list[Entry]:
         """Return the entries of a type.
