@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import bridge_memory, decoding, dispatch, engines, imports, link, login, phone_sync, scoring, spool
+from bench import bridge_memory, decoding, dispatch, engines, imports, link, login, phone_sync, scoring, spool, sync
 from bench.report import Options, Result, machine_facts, table, write_json
 
 # A new benchmark is a module with `run`, and one line here.
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[Options], Result]] = {
     "link": link.run,
     "bridge_memory": bridge_memory.run,
     "phone_sync": phone_sync.run,
+    "sync": sync.run,
 }
 LATEST = Path(__file__).parent / "results" / "latest.json"
 
