@@ -28,7 +28,8 @@ def _section() -> str:
 
 
 def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", _section(), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", _section(), re.MULTILINE | re.DOTALL)
+    return [text for told, text in blocks if told == language]
 
 
 def _read(terminal: int) -> bytes:
@@ -71,9 +72,10 @@ def test_the_two_phones_work_as_pasted(served: dict[str, str], tmp_path: Path) -
     code, shown = _at_terminal(tmp_path, environment, commands)
     assert code == 0, shown
     assert shown.count("1 of your changes") == 1
+    assert shown.count('"comment": "dry lane"') == 1
     assert len(_blocks("")) == 2
     for told in _blocks(""):
         assert _fits(told, shown), shown
-    # The first game as both phones have it, and the total that was kept, on the phone that did not decide.
-    end = shown.rpartition("Synced:")[2]
-    assert [line.split()[3] for line in end.splitlines() if line.startswith("2026-") or line[:2] == "20"] == ["156", "195"]
+    # The games of the phone that did not decide, newest first: the total that was kept, and the shots of both phones.
+    listed = shown.rpartition("Synced:")[2].partition("FIGURE")[0].splitlines()[2:]
+    assert [line.split()[3] for line in listed] == ["156", "195"]

@@ -19,7 +19,7 @@ def checksum(db: sqlite3.Connection) -> str:
     """Return the first 16 hex digits of SHA-256 over `id:ver` of these entries, sorted by id, joined by newlines."""
     digest = hashlib.sha256()
     separator = ""
-    query = f"SELECT id, ver FROM entry WHERE {_LIVE} ORDER BY id, type"  # noqa: S608 - texts of our own
+    query = f"SELECT id, ver FROM entry WHERE {_LIVE} ORDER BY id, ver"  # noqa: S608 - texts of our own
     for entry_id, ver in db.execute(query):
         digest.update(f"{separator}{entry_id}:{ver}".encode())
         separator = "\n"
