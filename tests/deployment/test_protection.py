@@ -14,7 +14,8 @@ CHALICE = Path(__file__).parents[2] / ".chalice"
 FUNCTIONS = {"api": "policy-prod", "process-capture": "policy-prod-process-capture", "run-job": "policy-prod-run-job"}
 ENTRIES = {"APIHandler": "api", "ProcessCapture": "process-capture", "RunJob": "run-job"}
 NAMED = {
-    "dynamodb": r"table/revmetrix-prod-(accounts(/index/by_username)?|audit|captures(/index/by_received)?|scorebook(/index/by_(seq|tree))?)",
+    "dynamodb": r"table/revmetrix-prod-(accounts(/index/by_username)?|audit|captures(/index/by_received)?"
+    r"|scorebook(/index/by_(seq|tree))?)",
     "s3": r"revmetrix-prod-raw(/raw/\*)?|revmetrix-prod-raw-exports(/\*)?",
     "sqs": r"revmetrix-prod-(processing|jobs)",
     "secretsmanager": r"secret:revmetrix-prod-signing-keys-\*",

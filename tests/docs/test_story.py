@@ -45,7 +45,7 @@ def _at_terminal(folder: Path, environment: dict[str, str], commands: str) -> tu
     shell, terminal = pty.fork()
     if shell == 0:  # pragma: no cover - the child
         os.chdir(folder)
-        os.execvpe("bash", ["bash", "-eu", "-c", commands], environment)  # noqa: S606, S607 - the user's own shell
+        os.execvpe("bash", ["bash", "-eu", "-c", commands], environment)  # noqa: S606 - the user's own shell
     shown, answered = b"", 0
     try:
         while more := _read(terminal):
@@ -72,7 +72,7 @@ def test_the_two_phones_work_as_pasted(served: dict[str, str], tmp_path: Path) -
     code, shown = _at_terminal(tmp_path, environment, commands)
     assert code == 0, shown
     assert shown.count("1 of your changes") == 1
-    assert shown.count('"comment": "dry lane"') == 1
+    assert len(re.findall(r'"comment": ?"dry lane"', shown)) == 1
     assert len(_blocks("")) == 2
     for told in _blocks(""):
         assert _fits(told, shown), shown
