@@ -14,7 +14,7 @@ override TLS := $(value TLS)
 export RECORDING SEED STATE TLS HOST PORT
 V := .venv/bin
 READY := .venv/.ready
-CHECKED := app.py chalicelib device_bridge phone_client smartdot local_cloud maintenance tests bench
+CHECKED := app.py chalicelib device_bridge phone_client smartdot tenpin local_cloud maintenance tests bench
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test node check serve bench ministack stress lock format clean
@@ -22,7 +22,7 @@ CHECKED := app.py chalicelib device_bridge phone_client smartdot local_cloud mai
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-REQUIREMENTS := requirements-dev.txt requirements-uv.txt smartdot/pyproject.toml device_bridge/pyproject.toml phone_client/pyproject.toml
+REQUIREMENTS := requirements-dev.txt requirements-uv.txt smartdot/pyproject.toml tenpin/pyproject.toml device_bridge/pyproject.toml phone_client/pyproject.toml
 # Holds a lock, on this file, until the command in its arguments has ended.
 LOCKED := $(PYTHON) -c 'import fcntl, os, sys; lock = open("Makefile"); fcntl.flock(lock, fcntl.LOCK_EX); os.set_inheritable(lock.fileno(), True); os.execvp(sys.argv[1], sys.argv[1:])'
 
@@ -37,7 +37,7 @@ $(READY): $(REQUIREMENTS)
 	@$(PYTHON) -m venv --clear .venv
 	@$(V)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@$(V)/uv pip sync --quiet --python $(V)/python --require-hashes requirements-dev.txt
-	@$(V)/uv pip install --quiet --python $(V)/python --no-deps --no-build-isolation -e ./smartdot -e ./device_bridge -e ./phone_client
+	@$(V)/uv pip install --quiet --python $(V)/python --no-deps --no-build-isolation -e ./smartdot -e ./tenpin -e ./device_bridge -e ./phone_client
 	@$(V)/python -m local_cloud.viewer
 	@touch $@
 endif

@@ -13,6 +13,9 @@ from chalicelib.metrics.routes import routes as metrics
 from chalicelib.operation import OPERATIONS
 from chalicelib.privacy.events import events as jobs
 from chalicelib.privacy.routes import routes as privacy
+from chalicelib.scorebook.entry_routes import routes as entries
+from chalicelib.scorebook.score_routes import routes as scores
+from chalicelib.scorebook.sync_routes import routes as sync
 from chalicelib.settings import read_settings
 
 app = Chalice(app_name="revmetrix")
@@ -29,6 +32,9 @@ for routes in (
     administration,
     captures,
     metrics,
+    entries,
+    scores,
+    sync,
     privacy,
 ):
     app.register_blueprint(routes.blueprint)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import bridge_memory, decoding, dispatch, engines, imports, link, login, spool
+from bench import bridge_memory, decoding, dispatch, engines, imports, link, login, phone_sync, scoring, spool, sync
 from bench.report import Options, Result, machine_facts, table, write_json
 
 # A new benchmark is a module with `run`, and one line here.
@@ -15,9 +15,12 @@ BENCHMARKS: dict[str, Callable[[Options], Result]] = {
     "login": login.run,
     "engines": engines.run,
     "decoding": decoding.run,
+    "scoring": scoring.run,
     "spool": spool.run,
     "link": link.run,
     "bridge_memory": bridge_memory.run,
+    "phone_sync": phone_sync.run,
+    "sync": sync.run,
 }
 LATEST = Path(__file__).parent / "results" / "latest.json"
 
@@ -25,7 +28,7 @@ LATEST = Path(__file__).parent / "results" / "latest.json"
 def main(arguments: list[str]) -> int:
     """Run what was asked for; the exit code tells only whether it could be measured, never how it came out."""
     parsed = _parser().parse_args(arguments)
-    options = Options(quick=parsed.quick, here=parsed.here)
+    options = Options(quick=parsed.quick, here=parsed.here, games=parsed.games)
     results = [BENCHMARKS[name](options) for name in parsed.names or BENCHMARKS]
     machine = machine_facts()
     write_json(parsed.output, machine, options, results)
@@ -40,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--here", action="store_true", help="in this environment, without the competitors that it does not have"
     )
+    parser.add_argument("--games", type=int, metavar="N", help="how many games `scoring` scores (default: 100,000)")
     parser.add_argument("--output", type=Path, default=LATEST, help="where the JSON goes")
     return parser
 

@@ -16,10 +16,12 @@ class Options:
     Attributes:
         quick: Few rounds: whether it works, not how fast it is.
         here: In this environment, without the competitors that it does not have, instead of in one of their own.
+        games: How many games the benchmark of scoring scores; None for its own number.
     """
 
     quick: bool = False
     here: bool = False
+    games: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,12 @@ class _InCaptures(_Located):
         return settings().captures_table
 
 
+class _InScorebook(_Located):
+    @property
+    def table_name(cls) -> str:
+        return settings().scorebook_table
+
+
 class AccountsTable(metaclass=_InAccounts):
     """Meta of the models in the accounts table."""
 
@@ -66,6 +72,10 @@ class AuditTable(metaclass=_InAudit):
 
 class CapturesTable(metaclass=_InCaptures):
     """Meta of the models in the captures table."""
+
+
+class ScorebookTable(metaclass=_InScorebook):
+    """Meta of the models in the scorebook table."""
 
 
 def _note_consumed(**call: Any) -> None:
@@ -88,6 +98,11 @@ botocore.register_initializer(_count_capacity)
 @cache
 def _connection() -> Connection:
     return Connection(region=region(), connect_timeout_seconds=2, read_timeout_seconds=5)
+
+
+def plain_client() -> Any:
+    """Return the client of DynamoDB that all transactions share, for a store that reads and writes plain items."""
+    return _connection().client
 
 
 class ConditionFailedError(Exception):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 EXPORT = "export"
 ERASURE = "erasure"
 LATE_OBJECTS = "late-objects"
+DESCENDANTS = "descendants"
+DIGEST = "digest"
 LONGEST_DELAY_S = 900
 """SQS holds a message back no longer (SendMessage, DelaySeconds)."""
 
@@ -23,7 +25,9 @@ class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     """A message of the queue.
 
     Attributes:
-        kind: `export`, `erasure`, or `late-objects`: look whether objects came for a user who was erased.
+        kind: `export`, `erasure`, `late-objects`: look whether objects came for a user who was erased,
+            `descendants`: remove what belongs to deleted sessions and games, or `digest`: compute the checksum of the
+            scorebook.
         user_id: Whose.
         export_id: Which export.
     """

@@ -83,7 +83,7 @@ def query_reader(kind: type[msgspec.Struct] | None) -> Callable[[Request], Any]:
 
     The reader raises InvalidQuery, which names the parameter.
     """
-    known = () if kind is None else kind.__struct_fields__
+    known = () if kind is None else kind.__struct_encode_fields__
 
     def read(request: Request) -> Any:
         sent: Mapping[str, str] = request.query_params or {}

@@ -52,6 +52,7 @@ class Settings:
         accounts_table: The User database's table.
         audit_table: What admins did and what was denied.
         captures_table: The Raw database's index.
+        scorebook_table: Bowlers' entries.
         raw_bucket: The Raw database's bucket.
         processing_queue: The queue that tells of new objects in the bucket.
         jobs_queue: The queue of work that outlives a request.
@@ -69,6 +70,7 @@ class Settings:
     accounts_table: str
     audit_table: str
     captures_table: str
+    scorebook_table: str
     raw_bucket: str
     processing_queue: str
     jobs_queue: str
@@ -107,6 +109,7 @@ def read_settings() -> Settings:
         accounts_table=f"revmetrix-{stage}-accounts",
         audit_table=f"revmetrix-{stage}-audit",
         captures_table=f"revmetrix-{stage}-captures",
+        scorebook_table=f"revmetrix-{stage}-scorebook",
         raw_bucket=raw_bucket,
         processing_queue=f"revmetrix-{stage}-processing",
         jobs_queue=f"revmetrix-{stage}-jobs",

@@ -1,4 +1,4 @@
-"""An account with something to show: a bowler, a bridge, a device, and the captures of three evenings with metrics.
+"""An account with something to show: a bowler, a bridge, a device, captures with metrics, and a season of games.
 
 Everything goes through the API, as a bridge and a phone do it. What is there already stays: the bytes of a capture are
 the same at every start, and the same bytes are the same capture.
@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from device_bridge.api import Api as BridgeApi
 from device_bridge.emulator.source import Source, make_flash
 from device_bridge.errors import BridgeError
+from local_cloud.season import EVENINGS, GAMES_AN_EVENING, season
 from phone_client.client import ApiClient
 from phone_client.errors import ClientError, UsernameTakenError
 from phone_client.model import Provenance
@@ -58,10 +59,13 @@ def seed(api_url: str, ca_file: str | None, is_stopping: Callable[[], bool] = la
             for capture in client.captures():
                 _require_time(is_stopping)
                 client.wait_for_metrics(capture.id, _METRICS_TIMEOUT_S)
+            _require_time(is_stopping)
+            _send_season(client)
         except (ClientError, BridgeError, FormatError) as error:
             raise SeedError(str(error)) from error
     return [
         f"seed   log in as {USERNAME} with the password: {PASSWORD}",
+        f"       {EVENINGS} league evenings of {GAMES_AN_EVENING} games and a practice, whose shots name the captures",
         f"       {CAPTURES} captures with metrics, of the device {SERIAL}",
     ]
 
@@ -79,6 +83,15 @@ def _send_captures(client: ApiClient, api_url: str, kept: set[int | None], is_st
             _require_time(is_stopping)
             if record not in kept:
                 send(memory.capture(record), _provenance(record))
+
+
+def _send_season(client: ApiClient) -> None:
+    """Send the games; sent before, they are there and nothing changes."""
+    own = sorted((capture.record or 0, capture.id) for capture in client.captures() if capture.device == SERIAL)
+    reply = client.sync.push(season([capture_id for _, capture_id in own]))
+    refused = [result for result in reply.results if result.status == "rejected"]
+    if refused:
+        raise SeedError(f"the season was not taken: {refused[0].id}: {refused[0].problem}")
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-TABLES = ("accounts", "captures")
+TABLES = ("accounts", "captures", "scorebook")
 MOST_SEGMENTS = 32
 
 

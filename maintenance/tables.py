@@ -6,15 +6,27 @@ from chalicelib.devices import holdings as devices
 from chalicelib.metrics import holdings as metrics
 from chalicelib.partition import Kind
 from chalicelib.privacy import sources as privacy
+from chalicelib.scorebook import holdings as scorebook
 from chalicelib.settings import settings
 from maintenance.table import Table
 
-KINDS: tuple[Kind, ...] = (*accounts.KINDS, *devices.KINDS, *captures.KINDS, *metrics.KINDS, *privacy.KINDS)
+KINDS: tuple[Kind, ...] = (
+    *accounts.KINDS,
+    *devices.KINDS,
+    *captures.KINDS,
+    *scorebook.KINDS,
+    *metrics.KINDS,
+    *privacy.KINDS,
+)
 
 
 def open_table(name: str, segments: int) -> Table:
-    """Return a table of the stage: `accounts` or `captures`."""
-    names = {"accounts": settings().accounts_table, "captures": settings().captures_table}
+    """Return a table of the stage: `accounts`, `captures` or `scorebook`."""
+    names = {
+        "accounts": settings().accounts_table,
+        "captures": settings().captures_table,
+        "scorebook": settings().scorebook_table,
+    }
     return Table(names[name], segments)
 
 

@@ -12,7 +12,7 @@ from chalicelib.captures import arrival
 from chalicelib.captures import service as captures
 from chalicelib.captures.model import PENDING, REJECTED
 from chalicelib.captures.places import is_inbox, owner_of
-from chalicelib.metrics import store
+from chalicelib.metrics import publishing, store
 from chalicelib.metrics.computation import compute
 from chalicelib.metrics.items import MetricsItem
 from chalicelib.metrics.model import Computed, MetricsView
@@ -58,7 +58,7 @@ def _process(key: str, place: str, sha256: str) -> None:
     if verified is not None and verified.state == REJECTED:
         return
     if verified is not None and verified.size_bytes > LARGEST_COMPUTED_BYTES:
-        store.put(_too_large(place, sha256, verified.size_bytes))
+        _keep(place, sha256, _too_large(place, sha256, verified.size_bytes), None)
         return
     data = captures.read_object(place, sha256)
     if data is None:
@@ -68,7 +68,13 @@ def _process(key: str, place: str, sha256: str) -> None:
         raise ObjectChangedError(f"{key}: {ObjectChangedError.__doc__}")
     # One that was delivered from an inbox had its ticket there.
     is_too_large = len(data) > LARGEST_COMPUTED_BYTES
-    store.put(_too_large(place, sha256, len(data)) if is_too_large else _result(place, sha256, data))
+    _keep(place, sha256, _too_large(place, sha256, len(data)) if is_too_large else _result(place, sha256, data), data)
+
+
+def _keep(user_id: str, sha256: str, result: MetricsItem, data: bytes | None) -> None:
+    """Keep a result, and tell its owner's phones of it by the feed."""
+    store.put(result)
+    publishing.publish(user_id, sha256, result, data)
 
 
 def _too_large(user_id: str, sha256: str, size_bytes: int) -> MetricsItem:

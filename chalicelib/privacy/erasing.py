@@ -15,6 +15,7 @@ from chalicelib.captures import erasure as captures
 from chalicelib.devices import erasure as devices
 from chalicelib.privacy import bucket
 from chalicelib.privacy.model import ErasureView
+from chalicelib.scorebook import erasure as scorebook
 from chalicelib.settings import settings
 
 _LOG = logging.getLogger("chalicelib.privacy")
@@ -34,6 +35,7 @@ def request(caller: Caller) -> ErasureView:
     )
     jobs.send(jobs.Job(jobs.ERASURE, caller.user_id))
     closed_at = accounts.close(caller.user_id) or datetime.now(UTC)
+    scorebook.close(caller.user_id)
     return ErasureView("closing", _last_sweep_at(closed_at))
 
 
@@ -64,9 +66,11 @@ def sweep_late(user_id: str) -> None:
 
 
 def _sweep(user_id: str) -> None:
+    scorebook.close(user_id)
     accounts.sweep(user_id, devices.LEADS)
     bucket.remove_all(user_id)
     captures.sweep(user_id)
+    scorebook.sweep(user_id)
 
 
 def _last_sweep_at(closed_at: datetime) -> datetime:

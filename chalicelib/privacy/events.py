@@ -6,6 +6,7 @@ from chalice.app import Blueprint, SQSEvent
 from chalicelib import jobs
 from chalicelib.observation import observe_event
 from chalicelib.privacy import erasing, exporting
+from chalicelib.scorebook import descendants, digest
 from chalicelib.settings import read_settings
 
 events = Blueprint(__name__)
@@ -30,5 +31,9 @@ def run(job: jobs.Job, message_id: str) -> None:
             erasing.run(job.user_id)
         case jobs.LATE_OBJECTS:
             erasing.sweep_late(job.user_id)
+        case jobs.DESCENDANTS:
+            descendants.sweep(job.user_id)
+        case jobs.DIGEST:
+            digest.refresh(job.user_id)
         case _:
             raise ValueError(f"{job.kind!r} is no kind of job")

@@ -14,6 +14,7 @@ from chalicelib.devices import holdings as devices
 from chalicelib.metrics import holdings as metrics
 from chalicelib.partition import Kind
 from chalicelib.privacy.items import ExportItem
+from chalicelib.scorebook import holdings as scorebook
 
 KINDS = (
     Kind(
@@ -71,6 +72,10 @@ def _metrics(user_id: str, after: str | None) -> Iterator[Piece]:
     return _told(metrics.records(user_id, after))
 
 
+def _scorebook(user_id: str, after: str | None) -> Iterator[Piece]:
+    return _told(scorebook.records(user_id, after))
+
+
 def _audit(user_id: str, after: str | None) -> Iterator[Piece]:
     return _told(audit_trail.records(user_id, after))
 
@@ -94,6 +99,7 @@ SOURCES: tuple[Callable[[str, str | None], Iterator[Piece]], ...] = (
     _captures,
     _inbox,
     _metrics,
+    _scorebook,
     _audit,
     _objects,
 )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.administration import grant_admin
+from chalicelib.scorebook import entry_examples
+from chalicelib.scorebook.entry_types import ENTRY_TYPES
 from local_cloud.cloud import LocalCloud
 from tests.api import PASSWORD, Api, Bowler, upload_headers
 from tests.throws import Throw
@@ -112,6 +114,16 @@ def keep(bowler: Bowler, data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def new_entries(bowler: Bowler) -> dict[str, str]:
+    """Make an entry of each type that belong to each other, and return their ids by type."""
+    ids = {kind: str(uuid.uuid4()) for kind in entry_examples.FIELDS}
+    for kind, fields in entry_examples.FIELDS.items():
+        linked = {name: ids.get(name.removesuffix("_id"), value) for name, value in fields.items()}
+        path = f"/v1/{ENTRY_TYPES[kind].plural}/{ids[kind]}"
+        assert bowler("PUT", path, json={"fields": linked}, headers={"If-None-Match": "*"}).status == 201
+    return ids
+
+
 def make_cast(cloud: LocalCloud, api: Api, new_bowler: Callable[[], Bowler]) -> Cast:
     """Make everyone."""
     owner, other, admin = new_bowler(), new_bowler(), new_admin(new_bowler)
@@ -128,6 +140,7 @@ def make_cast(cloud: LocalCloud, api: Api, new_bowler: Callable[[], Bowler]) -> 
     keep(other, new_capture())
     claim(other)
     owned = {
+        **{f"{kind}_id": entry_id for kind, entry_id in new_entries(owner).items()},
         "capture_id": keep(owner, capture),
         "serial": claim(owner),
         "bridge_id": str(owners_bridge["id"]),
@@ -154,6 +167,7 @@ def make_cast(cloud: LocalCloud, api: Api, new_bowler: Callable[[], Bowler]) -> 
         },
         owned=owned,
         missing={
+            **{f"{kind}_id": str(uuid.uuid4()) for kind in entry_examples.FIELDS},
             "capture_id": hashlib.sha256(unknown.encode()).hexdigest(),
             "serial": new_serial(),
             "bridge_id": unknown,

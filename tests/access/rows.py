@@ -7,7 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.access.cast import Cast, add_bridge, claim, first_login_of, log_in, new_capture, new_serial, user_id_of
+from chalicelib.scorebook import entry_examples
+from chalicelib.scorebook.entry_types import ENTRY_TYPES, EntryType
+from tests.access.cast import (
+    Cast,
+    add_bridge,
+    claim,
+    first_login_of,
+    log_in,
+    new_capture,
+    new_entries,
+    new_serial,
+    user_id_of,
+)
 from tests.api import PASSWORD, Bowler, upload_headers
 
 NEW_PASSWORD = "battery horse correct"
@@ -150,6 +162,50 @@ def _json(**fields: Any) -> dict[str, Any]:
     return {"json": fields}
 
 
+def _push_content() -> dict[str, Any]:
+    change = {"id": secrets.token_hex(8), "type": "ball", "op": "put", "fields": {"name": "blue"}}
+    return _json(batch_id=secrets.token_hex(8), changes=[change])
+
+
+_ANY = {"headers": {"If-Match": "*"}}
+
+
+def _entry_rows() -> dict[str, Row]:
+    """Return the rows of the routes of each type of entries."""
+    rows: dict[str, Row] = {}
+    for each in ENTRY_TYPES.values():
+        one = f"{each.name}_id"
+        whole = {**_json(fields=entry_examples.FIELDS[each.name]), **_ANY}
+        part = {**_json(fields=entry_examples.CHANGES[each.name]), **_ANY}
+        rows[f"list_{each.plural}"] = _plain()
+        rows[f"get_{each.name}"] = _plain(one)
+        rows[f"put_{each.name}"] = _of_entry(each, whole)
+        rows[f"change_{each.name}"] = _of_entry(each, part)
+        rows[f"delete_{each.name}"] = _of_entry(each, _ANY)
+    return rows
+
+
+def _of_entry(entry_type: EntryType, content: dict[str, Any]) -> Row:
+    """Return the row of a change of an entry, which is done to a new one."""
+
+    def attempt(cast: Cast) -> Attempt:
+        ids = new_entries(cast.owner)
+        sent = dict(content)
+        if "fields" in sent.get("json", {}):
+            told = sent["json"]["fields"]
+            linked = {name: ids.get(name.removesuffix("_id"), value) for name, value in told.items()}
+            sent["json"] = {"fields": linked}
+        return Attempt(cast.owner.token, {f"{entry_type.name}_id": ids[entry_type.name]}, sent)
+
+    return Row(attempt, f"{entry_type.name}_id", lambda _: content)
+
+
+def _published(cast: Cast) -> Attempt:
+    """Return the row of what is asked of a capture that is in the feed."""
+    cast.cloud.pump.drain(30.0)
+    return Attempt(cast.owner.token, {"capture_id": cast.owned["capture_id"]})
+
+
 _HEARTBEAT = _json(
     version="1",
     captures_waiting=0,
@@ -226,6 +282,13 @@ ROWS: dict[str, Row] = {
     "get_raw": _plain("capture_id"),
     "list_inbox": _plain(),
     "get_metrics": _plain("capture_id"),
+    **_entry_rows(),
+    "get_session_tree": _plain("session_id"),
+    "get_statistics": _plain(),
+    "propose_captures": _plain("shot_id"),
+    "propose_shots": Row(_published, "capture_id"),
+    "push": Row(lambda cast: Attempt(cast.owner.token, content=_push_content())),
+    "pull": _plain(),
     "request_export": _fresh(lambda _, bowler: Attempt(bowler.token)),
     "get_export": _fresh(_exported),
     "delete_account": _fresh(lambda _, bowler: Attempt(bowler.token)),

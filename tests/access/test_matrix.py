@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from chalicelib.operation import OPERATIONS, Operation, Scope
+from chalicelib.scorebook.entry_types import ENTRY_TYPES
 from chalicelib.web import Routes
 from local_cloud.cloud import LocalCloud
 from tests.access.cast import (
@@ -154,7 +155,8 @@ def test_a_foreign_object_is_a_missing_one(cast: Cast) -> None:
             if foreign.status != 404 or told(foreign, cast) != told(missing, cast):
                 wrong[operation.name, who] = (told(foreign, cast), told(missing, cast))
     assert wrong == {}
-    assert tried == {"capture_id", "serial", "bridge_id", "login_id"}
+    entries = {f"{kind}_id" for kind in ENTRY_TYPES}
+    assert tried == {"capture_id", "serial", "bridge_id", "login_id"} | entries
 
 
 def test_nothing_happened_to_the_owners_objects(cast: Cast) -> None:

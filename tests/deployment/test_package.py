@@ -37,7 +37,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("package") / "out"
     # The project's own copy is what is packed; Chalice keeps its build cache in .chalice/deployments of a copy.
     source = tmp_path_factory.mktemp("source")
-    for name in ("app.py", "chalicelib", "requirements.txt", ".chalice", "infra", "vendor", "smartdot"):
+    for name in ("app.py", "chalicelib", "requirements.txt", ".chalice", "infra", "vendor", "smartdot", "tenpin"):
         subprocess.run(["cp", "-r", str(PROJECT / name), str(source)], check=True)
     command = [str(Path(sys.executable).parent / "chalice"), "package", "--stage", "prod", "--template-format", "yaml"]
     command += ["--merge-template", "infra/resources.yaml", str(out)]
@@ -62,8 +62,9 @@ def test_the_zip_holds_all_that_the_functions_import(package: Path) -> None:
     with zipfile.ZipFile(package / "deployment.zip") as archive:
         names = archive.namelist()
     tops = {name.split("/")[0] for name in names}
-    assert {"app.py", "chalicelib", "smartdot", "numpy", "boto3", "pynamodb", "msgspec", "jwt", "argon2"} <= tops
-    assert "smartdot/columns.py" in names
+    assert {"app.py", "chalicelib", "smartdot", "tenpin"} <= tops
+    assert {"numpy", "boto3", "pynamodb", "msgspec", "jwt", "argon2"} <= tops
+    assert {"smartdot/columns.py", "tenpin/counting.py"} <= set(names)
     assert "chalicelib/metrics/events.py" in names
     assert not tops & {"tests", "local_cloud", "moto", "pip", "setuptools", "wheel", "device_bridge", "pyarrow"}
 
@@ -87,7 +88,8 @@ def test_no_secret_is_in_the_zip(unpacked: Path, cloud: LocalCloud) -> None:
     """No signing key of the running cloud stands in a file of ours: keys are in the secret store."""
     assert cloud.aws_url
     secrets = list(signing_keys().keys.values())
-    ours = [unpacked / "app.py", *(unpacked / "chalicelib").rglob("*"), *(unpacked / "smartdot").rglob("*")]
+    folders = [unpacked / name for name in ("chalicelib", "smartdot", "tenpin")]
+    ours = [unpacked / "app.py", *(path for folder in folders for path in folder.rglob("*"))]
     texts = {path: path.read_bytes() for path in ours if path.is_file()}
     assert len(texts) > 20
     assert all(len(secret) >= 32 for secret in secrets)

@@ -14,7 +14,8 @@ CHALICE = Path(__file__).parents[2] / ".chalice"
 FUNCTIONS = {"api": "policy-prod", "process-capture": "policy-prod-process-capture", "run-job": "policy-prod-run-job"}
 ENTRIES = {"APIHandler": "api", "ProcessCapture": "process-capture", "RunJob": "run-job"}
 NAMED = {
-    "dynamodb": r"table/revmetrix-prod-(accounts(/index/by_username)?|audit|captures(/index/by_received)?)",
+    "dynamodb": r"table/revmetrix-prod-(accounts(/index/by_username)?|audit|captures(/index/by_received)?"
+    r"|scorebook(/index/by_(seq|tree))?)",
     "s3": r"revmetrix-prod-raw(/raw/\*)?|revmetrix-prod-raw-exports(/\*)?",
     "sqs": r"revmetrix-prod-(processing|jobs)",
     "secretsmanager": r"secret:revmetrix-prod-signing-keys-\*",
@@ -76,10 +77,10 @@ def test_raw_objects_are_made_once() -> None:
     assert rule["Condition"] == {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
 
 
-@pytest.mark.parametrize("table", ["AccountsTable", "AuditTable", "CapturesTable"])
+@pytest.mark.parametrize("table", ["AccountsTable", "AuditTable", "CapturesTable", "ScorebookTable"])
 def test_a_table_can_be_restored_and_is_encrypted(table: str) -> None:
     """Every table can be brought back to any moment of 35 days, is encrypted, and is not deleted by mistake."""
-    assert _resources("DynamoDB::Table").keys() == {"AccountsTable", "AuditTable", "CapturesTable"}
+    assert _resources("DynamoDB::Table").keys() == {"AccountsTable", "AuditTable", "CapturesTable", "ScorebookTable"}
     properties = _resources("DynamoDB::Table")[table]
     assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert properties["SSESpecification"] == {"SSEEnabled": True}
@@ -89,7 +90,7 @@ def test_a_table_can_be_restored_and_is_encrypted(table: str) -> None:
 def test_what_cannot_be_made_again_is_kept_when_the_stack_goes() -> None:
     """Tables, the raw bucket and the signing keys stay when the stack is deleted or replaces them."""
     resources = yaml.safe_load(TEMPLATE.read_text())["Resources"]
-    for name in ("AccountsTable", "AuditTable", "CapturesTable", "RawBucket", "SigningKeys"):
+    for name in ("AccountsTable", "AuditTable", "CapturesTable", "ScorebookTable", "RawBucket", "SigningKeys"):
         policies = (resources[name]["DeletionPolicy"], resources[name]["UpdateReplacePolicy"])
         assert policies == ("RetainExceptOnCreate", "Retain"), name
 

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROJECT = Path(__file__).parents[2]
 
 
@@ -41,11 +43,12 @@ def test_the_bridge_imports_nothing_of_the_cloud() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_vendor_links_to_the_one_source() -> None:
+@pytest.mark.parametrize("package", ["smartdot", "tenpin"])
+def test_vendor_links_to_the_one_source(package: str) -> None:
     """What Chalice packs is a link to the package's only source, so the two cannot differ."""
-    link = PROJECT / "vendor" / "smartdot"
+    link = PROJECT / "vendor" / package
     assert link.is_symlink()
-    assert link.resolve() == PROJECT / "smartdot" / "src" / "smartdot"
+    assert link.resolve() == PROJECT / package / "src" / package
 
 
 def test_lock_files_are_hashed_and_name_no_index() -> None:

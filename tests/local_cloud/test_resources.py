@@ -179,7 +179,12 @@ def test_state_is_what_the_template_says(made_aws: AwsOnPort) -> None:
 def test_names_of_the_stage(made_aws: AwsOnPort) -> None:
     """The resources carry the names that the app's settings expect in the stage `local`."""
     tables = made_aws.client("dynamodb").list_tables()["TableNames"]
-    assert tables == ["revmetrix-local-accounts", "revmetrix-local-audit", "revmetrix-local-captures"]
+    assert tables == [
+        "revmetrix-local-accounts",
+        "revmetrix-local-audit",
+        "revmetrix-local-captures",
+        "revmetrix-local-scorebook",
+    ]
     buckets = {bucket["Name"] for bucket in made_aws.client("s3").list_buckets()["Buckets"]}
     assert buckets == {"revmetrix-local-raw", "revmetrix-local-raw-exports"}
     queues = made_aws.client("sqs").list_queues()["QueueUrls"]

@@ -32,6 +32,11 @@ MOST: dict[str, tuple[float, float]] = {
     # Two reads check the login; one write is for the claims of a day.
     "claim a device": (11, 3),
     "list the devices": (0, 1),
+    # Head, batch and entries at two units each, and one for each of an entry's two indexes.
+    "push a session with a game of one shot": (2 * 5 + 2 * 3 + 2, 2),
+    # The head, what changed, and, the history being short, all of it for the checksum.
+    "pull them": (0, 3),
+    "read a session's tree": (0, 3),
     "keep a capture": (5, 0),
     "keep the same capture": (0, 1),
     "list the captures": (0, 1),
@@ -82,6 +87,20 @@ def meter(throttled_app: ServedApp, bowler: Bowler) -> Iterator[Meter]:
     api.close()
 
 
+def a_session(name: str) -> dict[str, Any]:
+    """Return a push of a session, a game and a shot, with ids that begin so."""
+    session, game = {"session_id": f"{name}-s"}, {"game_id": f"{name}-g"}
+    entries = {
+        "session": ("s", {"started_at": "2026-11-24T19:00:00Z"}),
+        "game": ("g", {**session, "game_number": 1}),
+        "shot": ("t", {**session, **game, "frame_number": 1, "shot_number": 1, "count": 9}),
+    }
+    changes = [
+        {"id": f"{name}-{end}", "type": kind, "op": "put", "fields": fields} for kind, (end, fields) in entries.items()
+    ]
+    return {"batch_id": name, "changes": changes}
+
+
 def do_everything(meter: Meter) -> None:
     """Do each operation of the table once, as a user whose account is almost empty."""
     name = unique_name()
@@ -102,6 +121,10 @@ def do_everything(meter: Meter) -> None:
     serial = f"SD-{secrets.token_hex(5)}"
     assert meter("claim a device", "POST", "/v1/devices", json={"serial": serial}).status == 201
     assert meter("list the devices", "GET", "/v1/devices").status == 200
+    pushed = meter("push a session with a game of one shot", "POST", "/v1/sync/push", json=a_session(name))
+    assert [result["status"] for result in pushed.json["results"]] == ["applied"] * 3
+    assert len(meter("pull them", "GET", "/v1/sync/pull").json["changes"]) == 3
+    assert meter("read a session's tree", "GET", f"/v1/sessions/{name}-s/tree").status == 200
     data = Throw(duration_s=0.3, record=secrets.randbelow(2**32 - 2) + 1).capture()
     upload: Any = {"body": data, "headers": upload_headers(data)}
     assert meter("keep a capture", "POST", "/v1/captures", **upload).status == 201

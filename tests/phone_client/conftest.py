@@ -1,6 +1,7 @@
 """Fixtures: the API as a small real server, a clock by hand, and clients of the two."""
 
 import io
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from phone_client.cli import main
 from tests.api import PASSWORD as BOWLERS_PASSWORD
 from tests.api import Api, Bowler
 from tests.phone_client.command_line import Printed, Run
+from tests.phone_client.phones import Phone
 from tests.phone_client.scripted_api import PASSWORD, HandClock, ScriptedApi
+from tests.phone_client.sync_model import ModelServer
+from tests.phone_client.sync_network import Between, NewPhone
 
 
 @pytest.fixture
@@ -75,3 +79,38 @@ def run(
 
     assert command("log-in", bowler.username, "--password-stdin", typed=(BOWLERS_PASSWORD,)).code == 0
     return command
+
+
+@pytest.fixture
+def server() -> ModelServer:
+    """A server with nothing in it."""
+    return ModelServer()
+
+
+@pytest.fixture
+def network(server: ModelServer) -> Between:
+    """The way of the first phone to it."""
+    return Between(server)
+
+
+@pytest.fixture
+def new_phone(server: ModelServer, network: Between, tmp_path: Path) -> Iterator[NewPhone]:
+    """Makes phones of one user; the first one's network is `network`."""
+    phones: list[Phone] = []
+
+    def make() -> Phone:
+        number = len(phones)
+        chance = random.Random(number)  # noqa: S311 - the same in every run
+        way = server if phones else network
+        phones.append(Phone(number, tmp_path / str(number), way, chance, lambda: server.now_s))
+        return phones[-1]
+
+    yield make
+    for phone in phones:
+        phone.close()
+
+
+@pytest.fixture
+def phone(new_phone: NewPhone) -> Phone:
+    """The first phone."""
+    return new_phone()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from phone_client.cli import main
-from phone_client.cli.settings import token_path
+from phone_client.cli.settings import home_folder, token_path
 from tests.phone_client.scripted_api import PASSWORD
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def test_no_address_at_all_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 def test_every_api_has_a_login_of_its_own() -> None:
     """Addresses that only look alike as file names get different files; a relative XDG_STATE_HOME is ignored."""
-    environment = {"XDG_STATE_HOME": "/state"}
-    paths = {token_path(url, environment) for url in ("https://a.org/b", "https://a.org-b", "http://a.org/b")}
+    home = home_folder(None, {"XDG_STATE_HOME": "/state"})
+    paths = {token_path(url, home) for url in ("https://a.org/b", "https://a.org-b", "http://a.org/b")}
     assert len(paths) == 3
-    assert not token_path("https://a.org", {"XDG_STATE_HOME": "relative"}).is_relative_to("relative")
+    assert not home_folder(None, {"XDG_STATE_HOME": "relative"}).is_relative_to("relative")

@@ -84,3 +84,17 @@ def test_a_lane_by_commands(cloud: LocalCloud, api: Api, run: Run) -> None:
     assert run("release-device", serial).code == 0
     assert run("remove-bridge", bridge["id"]).code == 0
     assert run("bridges").out == "There are no bridges yet.\n"
+
+
+def test_a_claim_begins_earlier(run: Run) -> None:
+    """The shots before a claim come by an earlier beginning, and name and ball stay as they were."""
+    serial = new_serial()
+    run("claim-device", serial, "--name", "blue", "--ball", "Phaze II")
+    earlier = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
+    told = run("rename-device", serial, "--since", earlier.isoformat())
+    assert (told.code, "is called blue from now on. It is yours since " in told.out) == (0, True)
+    (device,) = json.loads(run("devices", "--json").out)
+    assert (device["name"], device["ball_id"]) == ("blue", "Phaze II")
+    assert datetime.fromisoformat(device["from"]) == earlier
+    nothing = run("rename-device", serial)
+    assert (nothing.code, "Nothing was sent" in nothing.err) == (2, True)

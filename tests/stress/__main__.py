@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from tests.stress import failures, images, packets, power_cuts, sieges
+from tests.stress import failures, images, packets, phones, power_cuts, sieges
 from tests.stress.campaign import Outcome, Plan
 
 CAMPAIGNS: dict[str, Callable[[Plan], Outcome]] = {
@@ -22,6 +22,7 @@ CAMPAIGNS: dict[str, Callable[[Plan], Outcome]] = {
     sieges.UNPLUGS: sieges.run_unplugs,
     sieges.EVERYTHING: sieges.run_everything,
     sieges.CLOUD: sieges.run_cloud,
+    phones.NAME: phones.run,
 }
 _TERMINATED = 143
 

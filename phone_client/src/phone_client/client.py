@@ -28,6 +28,7 @@ from phone_client.login import Login
 from phone_client.model import Capture, CaptureList, Health, Metrics, Provenance, Uploaded
 from phone_client.provenance import provenance_header
 from phone_client.request import ALWAYS, JSON, Request, posting, reading
+from phone_client.sync.http import HttpSync
 from phone_client.timing import Timing
 from phone_client.tokens import MemoryTokenStore, TokenStore
 from phone_client.transport import Connection, Transport
@@ -51,6 +52,7 @@ class ApiClient:
     Attributes:
         account: The operations of one's own account.
         lane: The operations of devices, pairings and inboxes.
+        sync: What `SyncEngine` pushes and pulls by.
 
     Args:
         api_url: The API's address, such as `https://api.example.org/prod`.
@@ -74,6 +76,7 @@ class ApiClient:
         self._login = Login(self._transport, tokens or MemoryTokenStore(), self._timing)
         self.account = Account(self._send, self._transport, self._login, self._timing)
         self.lane = Lane(self._send)
+        self.sync = HttpSync(self._send)
 
     def __enter__(self) -> Self:
         return self

@@ -17,8 +17,9 @@ _BRIDGE_ID = re.compile(r"[0-9a-f-]{36}")
 
 
 class _DeviceChange(msgspec.Struct, frozen=True):
-    name: str
+    name: str | msgspec.UnsetType = msgspec.UNSET
     ball_id: str | msgspec.UnsetType | None = msgspec.UNSET
+    begins: str | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="from")
 
 
 class Lane:
@@ -69,24 +70,35 @@ class Lane:
         condition = {"If-Match": shown.headers.get("ETag", "*")}
         read_bytes(self._send(Request("DELETE", path, "Release it again.", ALWAYS, headers=condition)))
 
-    def rename(self, serial: str, name: str, *, ball_id: str | msgspec.UnsetType | None = msgspec.UNSET) -> Device:
-        """Give a device that one has another name, or put it into another ball.
+    def rename(
+        self,
+        serial: str,
+        name: str | None = None,
+        *,
+        ball_id: str | msgspec.UnsetType | None = msgspec.UNSET,
+        since: datetime | None = None,
+    ) -> Device:
+        """Give a device that one has another name, put it into another ball, or let its claim begin earlier.
 
         Args:
             serial: The device.
-            name: What to call it from now on.
+            name: What to call it from now on; left out, it stays.
             ball_id: The ball that it sits in, None for none; left out, it stays.
+            since: Since when it is the user's, earlier than it was, at most 90 days ago; left out, it stays.
 
         Raises:
             ChangedMeanwhileError: It was changed by somebody at the same moment; nothing was changed now.
             NotFoundError: The user does not have it.
+            ProblemError: Somebody else had it at that time.
             UsageError: No device has such a serial.
         """
         path = _device_path(serial)
         shown = self._send(reading(path))
         read_json(shown, Device)
-        if_lost = "It may be renamed: list the devices."
-        request = sending("PATCH", path, _DeviceChange(name, ball_id), if_lost=if_lost)
+        if_lost = "It may be changed: list the devices."
+        begins = since.isoformat() if since else msgspec.UNSET
+        change = _DeviceChange(msgspec.UNSET if name is None else name, ball_id, begins)
+        request = sending("PATCH", path, change, if_lost=if_lost)
         return read_json(self._send(request.with_headers({"If-Match": shown.headers.get("ETag", "*")})), Device)
 
     def approve(self, code: str, name: str, kind: str = "personal") -> PairedBridge:

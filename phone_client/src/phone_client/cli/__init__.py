@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from phone_client.cli.arguments import read_arguments
 from phone_client.cli.commands import COMMANDS
-from phone_client.cli.settings import api_url, client_name, token_path
+from phone_client.cli.settings import api_url, client_name, home_folder, scorebook_path, token_path
 from phone_client.cli.tables import printable
 from phone_client.client import ApiClient
 from phone_client.errors import ClientError, ExitCode
@@ -43,6 +43,8 @@ def _run(arguments: Sequence[str]) -> ExitCode:
     url = api_url(options.api, os.environ)
     connection = Connection(ca_file=options.ca_file, allow_http=options.allow_http, client=client_name(platform.node()))
     # The address in its one form names the file, so that a slash at its end makes no second login.
-    store = FileTokenStore(token_path(url, os.environ))
+    home = home_folder(options.home, os.environ)
+    options.scorebook = scorebook_path(url, home)
+    store = FileTokenStore(token_path(url, home))
     with ApiClient(url, store, connection) as client:
         return COMMANDS[options.command](client, options)

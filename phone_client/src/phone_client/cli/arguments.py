@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from phone_client.cli.account_arguments import add_account_commands, add_details
 from phone_client.cli.command_parser import add_command, add_common, positive
+from phone_client.cli.scorebook_arguments import add_scorebook_commands
 
 if TYPE_CHECKING:
     from phone_client.cli.command_parser import Commands
@@ -24,6 +25,10 @@ examples:
   python -m phone_client captures --limit 10
   python -m phone_client metrics ID --wait 30
   python -m phone_client raw ID --out shot.bin
+  python -m phone_client game add
+  python -m phone_client shot add last X 9/ 8-
+  python -m phone_client sync
+  python -m phone_client show last
   pass show revmetrix | python -m phone_client log-in ada --password-stdin
 
 exit codes:
@@ -31,7 +36,8 @@ exit codes:
   5 log in (again), or a wrong password   6 not the API's answer, or changed bytes
   7 metrics or export still pending after --wait   130 stopped by Ctrl-C
 
-The login is kept in $XDG_STATE_HOME/revmetrix-phone-client (default ~/.local/state), readable by you only.
+The login and the scorebook are kept in --home, else in the variable PHONE_CLIENT_HOME, else in
+$XDG_STATE_HOME/revmetrix-phone-client (default ~/.local/state), readable by you only. Two folders are two phones.
 """
 
 
@@ -39,11 +45,11 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the arguments by name; argparse ends the program with code 2 when they make no sense."""
     parser = argparse.ArgumentParser(
         prog="python -m phone_client",
-        description="Talk to the RevMetrix Web API: your account, your captures, your metrics.",
+        description="Talk to the RevMetrix Web API: your account, your captures, your metrics, your games.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(api=None, ca_file=None, allow_http=False, json=False)
+    parser.set_defaults(api=None, home=None, ca_file=None, allow_http=False, json=False)
     add_common(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_login_commands(commands)
@@ -51,6 +57,7 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     _add_device_commands(commands)
     _add_bridge_commands(commands)
     _add_capture_commands(commands)
+    add_scorebook_commands(commands)
     return parser.parse_args(arguments)
 
 
@@ -108,13 +115,17 @@ def _add_device_commands(commands: "Commands") -> None:
     rename = add_command(
         commands,
         "rename-device",
-        "call one of your SmartDots something else",
-        'rename-device SD-000123 "the red one"\nrename-device SD-000123 red --ball "Phaze II"',
+        "call one of your SmartDots something else, or let it be yours from an earlier time on",
+        'rename-device SD-000123 "the red one"\nrename-device SD-000123 red --ball "Phaze II"\n'
+        "rename-device SD-000123 --since 2026-11-24T18:00",
     )
     for parser in (claim, release, rename):
         parser.add_argument("serial", metavar="SERIAL", help="the SmartDot's serial, as the bridge shows it")
-    rename.add_argument("name", metavar="NAME", help="what you call it from now on")
+    rename.add_argument("name", metavar="NAME", nargs="?", help="what you call it from now on; default: as before")
     rename.add_argument("--ball", metavar="BALL", help="the ball that it sits in now; '' for none")
+    rename.add_argument(
+        "--since", metavar="TIME", help="an earlier time since when it is yours, such as 2026-11-24T18:00"
+    )
     add_command(commands, "devices", "list your SmartDots, and those that you had", "devices\ndevices --json")
 
 

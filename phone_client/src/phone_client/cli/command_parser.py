@@ -15,6 +15,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     # the earlier one by its default.
     add, quiet = parser.add_argument, argparse.SUPPRESS
     add("--api", metavar="URL", default=quiet, help="the API's address; default: the variable PHONE_CLIENT_API")
+    add("--home", metavar="FOLDER", default=quiet, help="where this phone keeps its login and its scorebook")
     add("--ca-file", metavar="FILE", default=quiet, help="certificates to trust in place of the system's")
     add("--allow-http", action="store_true", default=quiet, help="send passwords unencrypted to another machine")
     add("--json", action="store_true", default=quiet, help="print JSON in place of text")

@@ -11,8 +11,11 @@ from typing import BinaryIO
 
 from phone_client.capture_id import checked_capture_id
 from phone_client.cli.account_commands import ACCOUNT_COMMANDS
+from phone_client.cli.conflict_commands import conflicts
+from phone_client.cli.import_commands import import_scores
 from phone_client.cli.lane_commands import LANE_COMMANDS
 from phone_client.cli.printing import ENDED_SOON, print_result
+from phone_client.cli.scorebook_commands import SCOREBOOK_COMMANDS
 from phone_client.cli.secrets import new_password, secret
 from phone_client.cli.tables import bridge_table, capture_facts, capture_table, metrics_report
 from phone_client.client import ApiClient
@@ -109,6 +112,9 @@ COMMANDS: dict[str, Callable[[ApiClient, Namespace], ExitCode]] = {
     "metrics": metrics,
     **ACCOUNT_COMMANDS,
     **LANE_COMMANDS,
+    **SCOREBOOK_COMMANDS,
+    "conflicts": conflicts,
+    "import-scores": import_scores,
 }
 
 

@@ -46,10 +46,13 @@ def release_device(client: ApiClient, options: Namespace) -> ExitCode:
 
 
 def rename_device(client: ApiClient, options: Namespace) -> ExitCode:
-    """Give a device another name, or put it into another ball."""
+    """Give a device another name, put it into another ball, or let its claim begin earlier."""
+    if options.name is options.ball is options.since is None:
+        raise UsageError("What is to change? Give a name, --ball or --since. Nothing was sent.")
     ball_id = UNSET if options.ball is None else options.ball or None
-    device = client.lane.rename(options.serial, options.name, ball_id=ball_id)
-    return print_result(options, device, f"{device.serial} is called {device.name} from now on.")
+    device = client.lane.rename(options.serial, options.name, ball_id=ball_id, since=_since(options.since))
+    since = "" if options.since is None else f" It is yours since {time_text(device.begins)}."
+    return print_result(options, device, f"{device.serial} is called {device.name} from now on.{since}")
 
 
 def approve_bridge(client: ApiClient, options: Namespace) -> ExitCode:

@@ -9,6 +9,7 @@ from phone_client.address import checked_address
 from phone_client.errors import UsageError
 
 API_VARIABLE = "PHONE_CLIENT_API"
+HOME_VARIABLE = "PHONE_CLIENT_HOME"
 
 
 def api_url(argument: str | None, environment: Mapping[str, str]) -> str:
@@ -24,14 +25,34 @@ def api_url(argument: str | None, environment: Mapping[str, str]) -> str:
     return checked_address(text, allow_http=True)
 
 
-def token_path(url: str, environment: Mapping[str, str]) -> Path:
-    """Return the file of the login at an API, one for each API, below XDG_STATE_HOME (default `~/.local/state`)."""
+def home_folder(argument: str | None, environment: Mapping[str, str]) -> Path:
+    """Return where a phone keeps its login and its scorebook: two folders are two phones.
+
+    The argument, else the variable PHONE_CLIENT_HOME, else a folder below XDG_STATE_HOME (default `~/.local/state`).
+    """
+    text = argument or environment.get(HOME_VARIABLE)
+    if text:
+        return Path(text)
     state_home = Path(environment.get("XDG_STATE_HOME", ""))
     if not state_home.is_absolute():  # the XDG Base Directory Specification: anything else is to be ignored
         state_home = Path.home() / ".local" / "state"
+    return state_home / "revmetrix-phone-client"
+
+
+def token_path(url: str, home: Path) -> Path:
+    """Return the file of the login at an API, one for each API."""
+    return home / f"login-{_file_name(url)}.json"
+
+
+def scorebook_path(url: str, home: Path) -> Path:
+    """Return the file of the scorebook that is synced with an API, one for each API."""
+    return home / f"scorebook-{_file_name(url)}.db"
+
+
+def _file_name(url: str) -> str:
     readable = re.sub(r"[^a-z0-9.]+", "-", url.partition("://")[2].lower()).strip("-")[:64]
     distinct = hashlib.sha256(url.encode()).hexdigest()[:8]
-    return state_home / "revmetrix-phone-client" / f"login-{readable}-{distinct}.json"
+    return f"{readable}-{distinct}"
 
 
 def client_name(machine: str) -> str:

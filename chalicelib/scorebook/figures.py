@@ -1,0 +1,105 @@
+"""Statistics of a user's sessions: read session by session and added up game by game, so that no more is held."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from itertools import groupby
+from typing import Any
+
+from chalicelib.errors import NotFound
+from chalicelib.scorebook import pages, reading, rows, store, tree
+from chalicelib.scorebook.figures_model import (
+    GamesAnswer,
+    LeaveAnswer,
+    RatioAnswer,
+    StatisticsAnswer,
+    StatisticsQuery,
+    TotalsAnswer,
+)
+from chalicelib.scorebook.listing import sessions_between
+from chalicelib.scorebook.merging import Row
+from chalicelib.scorebook.scoring import bowled_shot, game_of_shots
+from tenpin import Games, GameTotals, Ratio, Statistics, leave_kind, statistics
+
+_GAME = 2
+
+
+def show(user_id: str, query: StatisticsQuery) -> StatisticsAnswer:
+    """Return the figures of the sessions that a query asks for.
+
+    Raises:
+        AccountClosing: The account is being deleted, or was.
+    """
+    total, sessions = Statistics(), 0
+    if reading.open_head(user_id) is not None:
+        for session in _sessions(user_id, query):
+            sessions += 1
+            for part in _parts(user_id, session.id, query.ball_id):
+                total += part
+    return _answer(total, sessions)
+
+
+def _sessions(user_id: str, query: StatisticsQuery) -> Iterator[Row]:
+    """Yield the sessions that a query asks for."""
+    stretch = sessions_between(query.begins, query.ends)
+    found: Iterable[Row]
+    if query.session_id is not None:
+        try:
+            found = [reading.find(user_id, ("session", query.session_id))]
+        except NotFound:
+            return
+        found = [row for row in found if row.tree is not None and stretch.begins <= row.tree <= stretch.ends]
+    else:
+        found = map(rows.read_row, pages.by_position(user_id, stretch, None, None))
+    for row in found:
+        wanted = ((name, getattr(query, name)) for name in ("event_id", "establishment_id"))
+        if not row.deleted and all(value is None or row.fields.get(name) == value for name, value in wanted):
+            yield row
+
+
+def _parts(user_id: str, session_id: str, ball_id: str | None) -> Iterator[Statistics]:
+    """Yield the figures of each game of a session, and of its practice shots, which stand before its games."""
+    below = map(rows.read_row, store.below(user_id, tree.below_session(session_id)))
+    for game_id, group in groupby(below, key=_game_of):
+        if not game_id:
+            yield statistics((), (bowled_shot(row.fields) for row in group if row.type == "shot"), ball_id)
+            continue
+        first, *rest = group
+        # Without its game it belongs to one that was deleted.
+        if first.type == "game":
+            yield statistics([game_of_shots(first, (row for row in rest if row.type == "shot"))], (), ball_id)
+
+
+def _game_of(row: Row) -> str:
+    return "" if row.tree is None else row.tree.split("#")[_GAME]
+
+
+def _answer(total: Statistics, sessions: int) -> StatisticsAnswer:
+    told: dict[str, Any] = {
+        each.name: _ratio(value) for each in fields(total) if isinstance(value := getattr(total, each.name), Ratio)
+    }
+    return StatisticsAnswer(
+        sessions=sessions,
+        games=_games(total.games),
+        **told,
+        pocket_pins={str(pin): count for pin, count in total.pocket_pins.items()},
+        leaves=tuple(LeaveAnswer(pins, leave_kind(pins), _ratio(ratio)) for pins, ratio in total.leaves.items()),
+        practice_shots=total.practice_shots,
+    )
+
+
+def _games(games: Games) -> GamesAnswer:
+    return GamesAnswer(
+        together=_totals(games.together),
+        scored=_totals(games.scored),
+        entered=_totals(games.entered),
+        unfinished=games.unfinished,
+        with_problems=games.with_problems,
+    )
+
+
+def _ratio(ratio: Ratio) -> RatioAnswer:
+    return RatioAnswer(ratio.numerator, ratio.denominator, ratio.value)
+
+
+def _totals(totals: GameTotals) -> TotalsAnswer:
+    return TotalsAnswer(totals.count, totals.total, totals.average, totals.high, totals.low)

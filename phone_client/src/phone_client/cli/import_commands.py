@@ -1,0 +1,55 @@
+"""The command that takes line scores from a spreadsheet into this phone's scorebook."""
+
+from argparse import Namespace
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from phone_client.cli.printing import print_result
+from phone_client.cli.scorebook_commands import opened
+from phone_client.client import ApiClient
+from phone_client.errors import ExitCode, UsageError
+from phone_client.scorebook.importing import ImportReport, Into, import_line_scores, local_moment
+
+LARGEST_BYTES = 10_000_000
+
+
+def import_scores(_: ApiClient, options: Namespace) -> ExitCode:
+    """Take the games of a file."""
+    text = _read(Path(options.file))
+    with opened(options) as book:
+        if options.session is not None and book.get("session", options.session) is None:
+            raise UsageError(f"There is no session {options.session} on this phone. Nothing was written.")
+        into = Into(options.session, _moment(options.at), options.establishment)
+        report = import_line_scores(book, text, into, is_dry=options.dry_run)
+    return print_result(options, asdict(report), _told(report, is_dry=options.dry_run))
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise UsageError(f"{path} has more than 10 MB, so it is no file of line scores. Nothing was written.")
+        # Spreadsheets of before write Latin letters in one byte; every byte is one there.
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}. Nothing was written.") from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")
+
+
+def _moment(text: str | None) -> str:
+    try:
+        return local_moment(text or datetime.now(UTC).isoformat())
+    except ValueError as error:
+        raise UsageError(f"{text} is no time such as 2026-11-24T18:00. Nothing was written.") from error
+
+
+def _told(report: ImportReport, *, is_dry: bool) -> str:
+    lines = [f"line {problem.line}, {problem.label or 'row'}: {problem.text}." for problem in report.problems]
+    done = "Would be taken" if is_dry else "Taken"
+    counts = f"{done}: {report.games} games with {report.shots} shots, in {report.sessions} new sessions."
+    again = f" {report.already_here} games were here already." if report.already_here else ""
+    follows = " Nothing was written." if is_dry else " The next `sync` sends them." if report.games else ""
+    return "\n".join([*lines, counts + again + follows])

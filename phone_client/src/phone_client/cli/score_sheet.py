@@ -1,0 +1,61 @@
+"""A game as a score sheet in plain text."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tenpin
+    from phone_client.scorebook.scores import Game
+
+_WIDTH = 5
+_LAST_WIDTH = 7
+
+
+def score_sheet(game: "Game") -> str:
+    """Return the ten frames with their shots and totals, and what is to be said of them."""
+    frames = game.score.frames
+    widths = [_WIDTH] * (len(frames) - 1) + [_LAST_WIDTH]
+    line = "+" + "+".join("-" * width for width in widths) + "+"
+    rows = (
+        _row([str(frame.number).center(width) for frame, width in zip(frames, widths, strict=True)]),
+        line,
+        _row([_signs(frame, width) for frame, width in zip(frames, widths, strict=True)]),
+        _row([_total(frame).rjust(width - 1) + " " for frame, width in zip(frames, widths, strict=True)]),
+    )
+    return "\n".join((_title(game), line, *rows, line, *_said(game)))
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "|" + "|".join(cells) + "|"
+
+
+def _signs(frame: "tenpin.FrameScore", width: int) -> str:
+    signs = {shot.number: shot.symbol + ("*" if shot.leave == "split" else "") for shot in frame.shots}
+    if frame.kind == "strike" and width == _WIDTH:
+        return "X".rjust(width - 1) + " "
+    return " ".join(signs.get(number, " ") for number in range(1, max(signs, default=1) + 1)).rjust(width - 1) + " "
+
+
+def _total(frame: "tenpin.FrameScore") -> str:
+    return "" if frame.cumulative is None else str(frame.cumulative)
+
+
+def _title(game: "Game") -> str:
+    fields = game.entry.fields
+    when = str(game.session.fields.get("started_at", "")) if game.session else ""
+    unsent = "  (not synced yet)" if game.entry.is_unsent or any(shot.is_unsent for shot in game.shots) else ""
+    return f"game {fields.get('game_number', '?')}  {when}  {game.entry.id}{unsent}"
+
+
+def _said(game: "Game") -> list[str]:
+    if game.entered_score is not None:
+        return [f"score {game.entered_score}, as entered"]
+    score = game.score
+    said = [f"frame {each.frame_number}, shot {each.shot_number}: {each.detail}" for each in score.problems]
+    if any(shot.leave == "split" for frame in score.frames for shot in frame.shots):
+        said.append("* a split")
+    if score.problems:
+        return [*said, "no score: correct the shots above"]
+    if score.is_complete:
+        return [*said, f"score {score.score}"]
+    return [*said, f"score {score.score or 0} so far, at most {score.maximum}"]

@@ -1,0 +1,72 @@
+"""How a database becomes one of this version: the schema for a new one, a script for each version after it."""
+
+import sqlite3
+from collections.abc import Sequence
+from importlib.resources import files
+
+from phone_client.errors import ClientError
+
+Script = str
+
+
+class DatabaseError(ClientError):
+    """The local database cannot be used; the message says what was kept and what to do."""
+
+
+class NewerDatabaseError(DatabaseError):
+    """The database was written by a later version of the client."""
+
+
+def schema_sql() -> Script:
+    """Return the schema of version 1, as the package ships it."""
+    return (files("phone_client.database") / "schema.sql").read_text(encoding="utf-8")
+
+
+MIGRATIONS: tuple[Script, ...] = (schema_sql(),)
+"""The script at position n makes version n + 1 of version n; version 0 is an empty file."""
+
+
+def migrate(db: sqlite3.Connection, migrations: Sequence[Script] = MIGRATIONS) -> None:
+    """Bring a database up to date, each version in a transaction of its own.
+
+    Raises:
+        NewerDatabaseError: It is of a later version; nothing was changed.
+        sqlite3.Error: A script failed; the database is as it was.
+    """
+    _check_version(_version(db), len(migrations))
+    while (version := _version(db)) < len(migrations):
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            # Another process may have done it while this one waited.
+            if _version(db) == version:
+                for statement in _statements(migrations[version]):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {version + 1}")
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _check_version(found: int, known: int) -> None:
+    if found > known:
+        raise NewerDatabaseError(
+            f"The scorebook on this phone is of version {found}, and this client knows version {known} and earlier. "
+            "Nothing was changed; install a newer client."
+        )
+
+
+def _statements(script: Script) -> list[str]:
+    # `executescript` would commit the transaction that the whole script has to be in.
+    statements, begun = [], ""
+    for line in script.splitlines(keepends=True):
+        begun += line
+        if sqlite3.complete_statement(begun):
+            statements.append(begun)
+            begun = ""
+    return statements

@@ -1,0 +1,199 @@
+"""The reply to a batch: it acknowledges exactly what was in the batch, and what was edited meanwhile stays."""
+
+import sqlite3
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+
+from phone_client.database import Fields, entries, held_changes, outbox
+from phone_client.database import sync_state as states
+from phone_client.database.entries import EntryRow
+from phone_client.database.held_changes import HeldChange, Reason
+from phone_client.database.outbox import Change
+from phone_client.errors import WrongAnswerError
+from phone_client.scorebook.editing import forget, is_same
+from phone_client.sync.messages import PushReply, PushResult, ServerEntry
+from phone_client.sync.rebasing import show, take, without_nulls
+
+DEFAULT_BATCH = 200
+
+
+class Fate(Enum):
+    """What becomes of a change that was sent."""
+
+    TAKEN = "taken"
+    HELD = "held"
+    SENT_AGAIN = "sent again"
+
+
+@dataclass(slots=True)
+class Settled:
+    """What became of the changes of a batch.
+
+    Attributes:
+        taken: How many the server took, merged ones among them.
+        held: How many wait for the user's decision.
+    """
+
+    taken: int = 0
+    held: int = 0
+
+
+def take_reply(db: sqlite3.Connection, batch_id: str, reply: PushReply, now: str) -> Settled:
+    """Take in the reply to a batch, in one transaction.
+
+    Raises:
+        WrongAnswerError: It does not answer for each change; nothing was taken in.
+    """
+    settled = Settled()
+    if outbox.open_batch(db) != batch_id:
+        return settled  # another process had the same reply
+    results = {(result.type, result.id): result for result in reply.results}
+    for change in list(outbox.in_batch(db, batch_id)):
+        row = entries.by_number(db, change.entry)
+        result = results.get((row.type, row.id))
+        if result is None:
+            raise WrongAnswerError(f"The server does not say what became of {row.type} {row.id}. It is sent again.")
+        fate = _settle(db, row, change, result, now)
+        settled.taken += fate is Fate.TAKEN
+        settled.held += fate is Fate.HELD
+    db.execute("DELETE FROM batch WHERE batch_id = ?", (batch_id,))
+    state = states.read(db)
+    state.batches_acknowledged += 1
+    state.largest_batch = min(DEFAULT_BATCH, state.largest_batch * 2)
+    states.write(db, state)
+    return settled
+
+
+def reject(db: sqlite3.Connection, batch_id: str, problem: Fields, now: str) -> Settled:
+    """Hold the only change of a batch that the server refuses whole."""
+    (change,) = outbox.in_batch(db, batch_id)
+    row = entries.by_number(db, change.entry)
+    result = PushResult(row.id, row.type, "rejected", problem=problem)
+    return take_reply(db, batch_id, PushReply((result,)), now)
+
+
+def _settle(db: sqlite3.Connection, row: EntryRow, sent: Change, result: PushResult, now: str) -> Fate:
+    """Settle one change."""
+    outbox.drop(db, sent)
+    match result.status:
+        case "applied" | "duplicate":
+            _take_applied(db, row, sent, result.ver or 0)
+            return Fate.TAKEN
+        case "merged":
+            return _take_merged(db, row, sent, result, now)
+        case "conflict":
+            return _take_conflict(db, row, sent, result.server, now)
+        case "rejected":
+            return _take_rejected(db, row, sent, result.problem, now)
+    raise WrongAnswerError(f"The server says {result.status} of {row.type} {row.id}, which this client does not know.")
+
+
+def _take_applied(db: sqlite3.Connection, row: EntryRow, sent: Change, ver: int) -> None:
+    if sent.op == "delete":
+        forget(db, row)
+        return
+    if ver > row.ver:
+        row.base, row.ver, row.is_deleted_there = sent.onto(row.base or {}), ver, False
+    # Otherwise a pull has brought this or a later version already.
+    show(db, row)
+
+
+def _take_merged(db: sqlite3.Connection, row: EntryRow, sent: Change, result: PushResult, now: str) -> Fate:
+    server = result.server
+    if server and server.deleted:
+        return _hold_whole(db, row, sent, now)
+    if server and server.ver > row.ver:
+        take(db, row, server)
+        return Fate.TAKEN
+    if server is None and (result.ver or 0) > row.ver:
+        # The reply of a repeated batch may come without the entry. The next pull brings it; until then this is shown.
+        row.base = sent.onto(row.base or {})
+    show(db, row)
+    return Fate.TAKEN
+
+
+def _take_conflict(db: sqlite3.Connection, row: EntryRow, sent: Change, server: ServerEntry | None, now: str) -> Fate:
+    if server and server.deleted:
+        return _hold_whole(db, row, sent, now)
+    if sent.op == "delete":
+        entries.unhide(db, row.key)
+        row.hidden_by = None
+    if server and server.ver > row.ver:
+        row.ver, row.base = server.ver, without_nulls(server.fields)
+    contested = _contested(row.base or {}, sent)
+    if contested or sent.op == "delete":
+        _hold(db, row, replace(sent, fields=contested), "conflict", now)
+    if sent.op == "patch":
+        _send_uncontested(db, row, sent, contested)
+    show(db, row)
+    return Fate.HELD if contested or sent.op == "delete" else Fate.SENT_AGAIN
+
+
+def _contested(base: Fields, sent: Change) -> Fields:
+    """Return the fields of a change that another phone has changed as well, to something else."""
+    return {
+        name: value
+        for name, value in sent.fields.items()
+        if not is_same(base.get(name), sent.seen.get(name)) and not is_same(base.get(name), value)
+    }
+
+
+def _send_uncontested(db: sqlite3.Connection, row: EntryRow, sent: Change, contested: Fields) -> None:
+    """Send again, as a change of the server's version, what the server refused only for what stood beside it."""
+    base = row.base or {}
+    spared = {name: value for name, value in sent.fields.items() if name not in contested}
+    waiting = outbox.waiting(db, row.entry)
+    if waiting is None and all(is_same(base.get(name), value) for name, value in spared.items()):
+        return
+    change = waiting or Change(row.entry, "patch", sent.edited_at)
+    if change.op == "patch":
+        change.fields = spared | change.fields
+        change.seen |= {name: base.get(name) for name in spared}
+        outbox.keep(db, change)
+
+
+def _take_rejected(
+    db: sqlite3.Connection, row: EntryRow, sent: Change, problem: dict[str, Any] | None, now: str
+) -> Fate:
+    waiting = outbox.waiting(db, row.entry)
+    if row.ver == 0 and waiting and waiting.op == "delete":
+        forget(db, row)
+        return Fate.TAKEN
+    if row.ver == 0 and waiting:
+        # What was edited meanwhile may have put it right: all of it is sent again.
+        waiting.op, waiting.seen, waiting.base_ver = "put", {}, 0
+        waiting.fields = waiting.onto(sent.fields)
+        outbox.keep(db, waiting)
+        return Fate.SENT_AGAIN
+    _hold(db, row, sent, "rejected", now, problem)
+    if sent.op == "delete":
+        entries.unhide(db, row.key)
+        row.hidden_by = None
+    if row.ver:
+        show(db, row)
+    # An entry that the server has none of stays as the user wrote it.
+    return Fate.HELD
+
+
+def _hold_whole(db: sqlite3.Connection, row: EntryRow, sent: Change, now: str) -> Fate:
+    """Hold all of an entry that is gone while the user changed it, so that it can be made anew."""
+    waiting = outbox.waiting(db, row.entry)
+    is_wanted = waiting is None or waiting.op != "delete"
+    if is_wanted:
+        whole = Change(row.entry, "put", sent.edited_at, outbox.over(row.base or {}, sent, waiting))
+        _hold(db, row, whole, "deleted", now)
+    forget(db, row)
+    return Fate.HELD if is_wanted else Fate.TAKEN
+
+
+def _hold(
+    db: sqlite3.Connection,
+    row: EntryRow,
+    change: Change,
+    reason: Reason,
+    now: str,
+    problem: dict[str, Any] | None = None,
+) -> None:
+    held = HeldChange(row.type, row.id, reason, change.op, change.fields, change.edited_at, now, problem or {})
+    held_changes.hold(db, held)

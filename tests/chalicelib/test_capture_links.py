@@ -1,0 +1,102 @@
+"""Captures in the feed by themselves, links of shots to them, and proposals of which belong together."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from chalicelib.devices import claims
+from chalicelib.devices.model import NewDevice
+from chalicelib.metrics import service
+from chalicelib.scorebook.captures import PublishedCapture, publish
+from local_cloud.cloud import LocalCloud
+from tests.api import Api
+from tests.chalicelib.phones import Phone
+from tests.chalicelib.scorebook_api import make, make_session, patch, path_of
+
+PATIENCE_S = 30.0
+THROWN = datetime(2026, 11, 24, 18, 3, 20, tzinfo=UTC)
+
+
+def published(phone: Phone, name: str, after_s: float, serial: str = "SD-1") -> str:
+    """Put a capture into the feed that began so long after the shot was thrown, and return its id."""
+    capture_id, start = hashlib.sha256(name.encode()).hexdigest(), THROWN + timedelta(seconds=after_s)
+    publish(phone.user_id, PublishedCapture(capture_id, serial, start, start, "verified", {}))
+    return capture_id
+
+
+def test_a_processed_capture_comes_down_the_feed(cloud: LocalCloud, api: Api, capture: bytes) -> None:
+    """With a summary of its metrics, by itself, and an event that comes twice changes nothing."""
+    phone = Phone.of_new_user(api)
+    posted = phone.bowler.post_capture(capture).json
+    cloud.pump.drain(PATIENCE_S)
+    (change,) = phone.pull()["changes"]
+    assert (change["type"], change["id"], change["ver"]) == ("capture", posted["id"], 1)
+    assert change["fields"]["serial"] == posted["device"]
+    assert set(change["fields"]["metrics"]["rate_peak_rpm"]) == {"value", "unit", "quality"}
+    service.process_object(f"raw/{phone.user_id}/{posted['id']}")
+    assert phone.everything()["capture", posted["id"]]["ver"] == 1
+
+
+def test_a_link_is_kept_unchecked_and_shown(api: Api) -> None:
+    """One that leads nowhere is said to, in the tree and at the shot; one that leads to a capture shows it."""
+    phone = Phone.of_new_user(api)
+    session = make_session(phone.bowler)
+    shot = make(phone.bowler, "shot", session_id=session, shot_number=1, count=3, capture_id="no such thing")
+    for _ in range(2):
+        (seen,) = phone.bowler("GET", f"/v1/sessions/{session}/tree").json["practice"]
+        assert (seen["capture"], seen["capture_missing"]) == (None, True)
+        assert phone.bowler("GET", path_of("shot", shot)).json == seen
+    linked = published(phone, "a", 1)
+    assert patch(phone.bowler, "shot", shot, capture_id=linked).status == 200
+    seen = phone.bowler("GET", path_of("shot", shot)).json
+    assert (seen["capture"]["id"], seen["capture_missing"]) == (linked, False)
+    assert patch(phone.bowler, "shot", shot, capture_id=None).status == 200
+    seen = phone.bowler("GET", path_of("shot", shot)).json
+    assert (seen["capture"], seen["capture_missing"]) == (None, False)
+
+
+def proposals(phone: Phone, path: str) -> list[dict[str, Any]]:
+    """Return what is proposed."""
+    answer = phone.bowler("GET", path)
+    assert answer.status == 200, answer.data
+    items: list[dict[str, Any]] = answer.json["items"]
+    return items
+
+
+def test_captures_are_proposed_by_device_and_time(api: Api) -> None:
+    """That of the ball's device comes first, then the nearest; beyond ten minutes none; one taken comes last."""
+    phone = Phone.of_new_user(api)
+    ball = make(phone.bowler, "ball", name="blue", serial="SD-blue")
+    session = make_session(phone.bowler)
+    fields = {"session_id": session, "shot_number": 1, "count": 3, "ball_id": ball}
+    thrown = {"thrown_at": "2026-11-24T19:03:20+01:00"}
+    shot = make(phone.bowler, "shot", **fields, **thrown)
+    near, far = published(phone, "near", 2), published(phone, "far", -30)
+    own, taken = published(phone, "own", 60, "SD-blue"), published(phone, "taken", 0, "SD-blue")
+    published(phone, "too late", 601)
+    other = make(phone.bowler, "shot", **{**fields, "shot_number": 2}, capture_id=taken)
+    found = proposals(phone, f"/v1/shots/{shot}/capture-proposals")
+    assert [each["capture_id"] for each in found] == [own, near, far, taken]
+    assert (found[0]["reasons"], found[0]["seconds_apart"]) == (["device", "time"], 60)
+    assert (found[1]["reasons"], found[3]["linked_shot_id"]) == (["time"], other)
+    assert patch(phone.bowler, "shot", shot, capture_id=own).status == 200
+    assert proposals(phone, f"/v1/shots/{shot}/capture-proposals")[0]["reasons"] == ["linked", "device", "time"]
+    back = proposals(phone, f"/v1/captures/{own}/shot-proposals")
+    assert [(each["shot_id"], each["linked_capture_id"]) for each in back] == [(shot, None), (other, taken)]
+
+
+def test_a_claimed_device_tells_the_ball(api: Api) -> None:
+    """A device that was claimed for the shot's ball before the throw is a reason; without a time the session is."""
+    phone = Phone.of_new_user(api)
+    ball = make(phone.bowler, "ball", name="blue")
+    serial, start = f"SD-{hashlib.sha256(phone.user_id.encode()).hexdigest()[:10]}", datetime.now(UTC)
+    claims.claim(phone.user_id, NewDevice(serial, ball_id=ball, begins=start - timedelta(hours=2)))
+    session = make_session(phone.bowler, (start - timedelta(hours=1)).isoformat())
+    shot = make(phone.bowler, "shot", session_id=session, shot_number=1, count=3, ball_id=ball)
+    capture_id = hashlib.sha256(serial.encode()).hexdigest()
+    publish(phone.user_id, PublishedCapture(capture_id, serial, start, start, "verified", {}))
+    (found,) = proposals(phone, f"/v1/shots/{shot}/capture-proposals")
+    assert (found["capture_id"], found["reasons"], found["seconds_apart"]) == (capture_id, ["device"], None)
+    (back,) = proposals(phone, f"/v1/captures/{capture_id}/shot-proposals")
+    assert (back["shot_id"], back["reasons"]) == (shot, ["device"])
+    assert phone.bowler("GET", f"/v1/captures/{'0' * 64}/shot-proposals").status == 404

@@ -1,0 +1,95 @@
+"""Statistics: figures over sessions, filters, entered totals, practice, and what reading them costs."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from chalicelib.scorebook import figures
+from chalicelib.scorebook.figures_model import StatisticsQuery
+from tests.api import Api
+from tests.chalicelib.phones import Phone
+from tests.chalicelib.scorebook_api import NINE_SPARE, PERFECT, make, make_session, path_of, shots_of
+from tests.chalicelib.wire import Wire
+
+
+@pytest.fixture
+def phone(api: Api) -> Phone:
+    """The phone of a user who has nothing yet."""
+    return Phone.of_new_user(api)
+
+
+def add_game(phone: Phone, session: str, frames: Any, **shot_fields: Any) -> str:
+    """Add a game with shots, and return its id."""
+    game = make(phone.bowler, "game", session_id=session, game_number=1)
+    shots = [{**shot, **shot_fields} for shot in shots_of(session, game, frames)]
+    assert {each["status"] for each in phone.push(*(phone.put("shot", shot) for shot in shots))} == {"applied"}
+    return game
+
+
+def figures_of(phone: Phone, query: str = "") -> Any:
+    """Return the statistics of a query."""
+    answer = phone.bowler("GET", f"/v1/statistics{query}")
+    assert answer.status == 200, answer.data
+    return answer.json
+
+
+def test_figures_are_numerators_and_denominators(phone: Phone) -> None:
+    """A perfect game and one of nine and spare: each figure says of how many, and nothing gives no quotient."""
+    nothing = figures_of(phone)
+    assert (nothing["sessions"], nothing["strike"]) == (0, {"numerator": 0, "denominator": 0, "value": None})
+    session = make_session(phone.bowler)
+    add_game(phone, session, PERFECT, position="pocket")
+    add_game(phone, session, NINE_SPARE)
+    make(phone.bowler, "game", session_id=session, game_number=3, entered_score=80)
+    make(phone.bowler, "shot", session_id=session, shot_number=1, pins_standing=0)
+    found = figures_of(phone)
+    assert found["strike"] == {"numerator": 10, "denominator": 20, "value": 0.5}
+    assert found["spare_conversion"] == {"numerator": 10, "denominator": 10, "value": 1.0}
+    assert found["strike_attempt"] == {"numerator": 13, "denominator": 24, "value": 13 / 24}
+    assert (found["carry"]["numerator"], found["carry"]["denominator"], found["practice_shots"]) == (12, 12, 1)
+    assert found["games"]["scored"] == {"count": 2, "total": 490, "average": 245.0, "high": 300, "low": 190}
+    assert (found["games"]["entered"]["count"], found["games"]["together"]["low"]) == (1, 80)
+    assert found["leaves"] == [
+        {"pins_standing": 512, "kind": None, "conversion": {"numerator": 10, "denominator": 10, "value": 1.0}}
+    ]
+
+
+def test_filters_leave_out_what_does_not_fit(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By time, session, event, establishment and ball; a deleted game counts nowhere, its shots neither."""
+    monkeypatch.setattr("chalicelib.jobs.send", lambda _: None)
+    bowler = phone.bowler
+    event = make(bowler, "event", name="Tuesdays", kind="league")
+    early = make_session(bowler, "2026-11-01T18:00:00Z", event_id=event)
+    late = make_session(bowler, "2026-11-08T18:00:00Z", establishment_id="here")
+    add_game(phone, early, PERFECT, ball_id="red")
+    game = add_game(phone, late, NINE_SPARE, ball_id="blue")
+    total = {
+        query: figures_of(phone, query)["games"]["scored"]["total"]
+        for query in (
+            "?from=2026-11-08T18:00:00Z",
+            "?to=2026-11-08T18:00:00Z",
+            f"?session_id={late}",
+            f"?session_id={late}&to=2026-11-08T18:00:00Z",
+            "?session_id=none",
+            f"?event_id={event}",
+            "?establishment_id=here",
+            "?ball_id=red",
+        )
+    }
+    assert list(total.values()) == [190, 300, 190, 0, 0, 300, 190, 300]
+    assert bowler("DELETE", path_of("game", game), headers={"If-Match": "*"}).status == 204
+    found = figures_of(phone)
+    assert (found["games"]["scored"]["total"], found["games"]["unfinished"]) == (300, 0)
+    assert found["strike"]["denominator"] == 10
+
+
+def test_no_more_is_read_than_the_range(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One look at the head, one read of the range's sessions, and one of what is in each of them."""
+    for day in range(1, 6):
+        add_game(phone, make_session(phone.bowler, f"2026-11-0{day}T18:00:00Z"), PERFECT)
+    user_id = phone.user_id
+    query = StatisticsQuery(datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 4, tzinfo=UTC))
+    wire = Wire(monkeypatch)
+    assert figures.show(user_id, query).sessions == 2
+    assert [call.operation for call in wire.own] == ["GetItem", "Query", "Query", "Query"]

@@ -1,0 +1,50 @@
+"""The real controller as a server that phones can be tested against, one user of it at a time."""
+
+import time
+
+from phone_client import ApiClient
+from phone_client.sync import PullReply, PushBatch, PushReply
+from tests.api import PASSWORD, Bowler
+from tests.phone_client.sync_model import Fields, Key, without_nulls
+
+
+class RealServer:
+    """One user of the real API.
+
+    Attributes:
+        now_s: The time by which the phones' clocks go; the server's own clock is the machine's.
+    """
+
+    def __init__(self, bowler: Bowler) -> None:
+        self.now_s = time.time()
+        self._client = ApiClient(bowler.api.url)
+        self._client.log_in(bowler.username, PASSWORD)
+
+    def push(self, batch: PushBatch) -> PushReply:
+        """Send a batch."""
+        return self._client.sync.push(batch)
+
+    def pull(self, cursor: str | None, limit: int) -> PullReply:
+        """Ask for a page."""
+        return self._client.sync.pull(cursor, limit)
+
+    def live(self) -> dict[Key, Fields]:
+        """Return the fields of all live entries."""
+        found: dict[Key, Fields] = {}
+        cursor, more = None, True
+        while more:
+            page = self.pull(cursor, 1000)
+            for entry in page.changes:
+                found.pop((entry.type, entry.id), None)
+                if not entry.deleted:
+                    found[entry.type, entry.id] = without_nulls(entry.fields or {})
+            cursor, more = page.cursor, page.more
+        return found
+
+    def work(self) -> None:
+        """Leave the server a moment: it works in the background by itself."""
+        time.sleep(0.05)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()

@@ -1,0 +1,76 @@
+"""What must be there after the phones of a simulation were told to do something."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.phone_client.sync_model import Fields, Key
+
+
+@dataclass
+class Told:
+    """What the phones were told to do: what must be there in the end.
+
+    Attributes:
+        last: The last value that a field's only writer gave it, by entry and field.
+        written: All values that a field of many writers was given.
+        made: The entries that were made, by the mark in their comment.
+        above: What each stands below.
+        deleted: What was deleted.
+        released: Entries of which the user dropped something, or made a copy.
+    """
+
+    last: dict[tuple[Key, str], Any] = field(default_factory=dict)
+    written: dict[tuple[Key, str], set[Any]] = field(default_factory=dict)
+    made: dict[Key, str] = field(default_factory=dict)
+    above: dict[Key, list[Key]] = field(default_factory=dict)
+    deleted: set[Key] = field(default_factory=set)
+    released: set[Key] = field(default_factory=set)
+
+    def losses(self, live: dict[Key, Fields]) -> list[str]:
+        """Return what is not there and should be, is there twice, or is not what it should be."""
+        failures = [f"{key} is lost" for key in self.made if key not in live and not self._may_be_gone(key)]
+        marks = [fields["comment"] for fields in live.values() if "comment" in fields]
+        made_anew = {self.made.get(key) for key in self.released}
+        failures += [f"{mark!r} is there twice" for mark in set(marks) - made_anew if marks.count(mark) > 1]
+        failures += [
+            f"{key} {name} is {live[key].get(name)}, last written {value}"
+            for (key, name), value in self.last.items()
+            if key in live and key not in self.released and live[key].get(name) != value
+        ]
+        failures += [
+            f"{key} {name} is {live[key].get(name)}, which nobody wrote"
+            for (key, name), values in self.written.items()
+            if key in live and live[key].get(name) not in values | {None}
+        ]
+        return failures
+
+    def _may_be_gone(self, key: Key) -> bool:
+        """Whether the user deleted it or what stood above it, or dropped it."""
+        if key in self.deleted or key in self.released:
+            return True
+        return any(self._may_be_gone(above) for above in self.above.get(key, ()))
+
+
+@dataclass
+class Report:
+    """What a run did and what was wrong in the end."""
+
+    operations: int = 0
+    kills: int = 0
+    syncs: int = 0
+    broken_syncs: int = 0
+    decisions: int = 0
+    entries: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+def disagreements(shown: dict[int, dict[Key, Fields]], live: dict[Key, Fields]) -> list[str]:
+    """Return which phones show something else than the server has."""
+    return [f"phone {number} shows {_difference(each, live)}" for number, each in shown.items() if each != live]
+
+
+def _difference(shown: dict[Key, Fields], live: dict[Key, Fields]) -> str:
+    """Return what differs, in words."""
+    more, fewer = shown.keys() - live.keys(), live.keys() - shown.keys()
+    other = {key: (shown[key], live[key]) for key in shown.keys() & live.keys() if shown[key] != live[key]}
+    return f"too many {sorted(more)}, too few {sorted(fewer)}, other {other}"

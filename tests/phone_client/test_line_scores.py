@@ -1,0 +1,157 @@
+"""Line scores from a spreadsheet: what is taken, what is told, and that nothing is there twice."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phone_client.database import Database
+from phone_client.scorebook import Scorebook
+from phone_client.scorebook.importing import ImportReport, Into, import_line_scores
+from phone_client.scorebook.line_scores import LABELS, read_line_scores
+from phone_client.scorebook.scores import read_game
+
+STARTED_AT = "2026-11-24T18:00:00+01:00"
+LEAGUE = """FRAME,1,2,3,4,5,6,7,8,9,10,11,12
+COUNT,X,9/,81,X,X,8-,9/,7/,X,X,X,9
+LEAVE,,10,7-10 S,,,2-4,7,3-6-10,,,,10
+SCORE,20,38,47,,,,,,,,,197
+TYPE,pocket,light,high,,,,,,,,,
+BOARD,17.5,16,,,,,,,,,,
+LANE,7,8,7,8,7,8,7,8,7,8,,
+BALL,Phaze II,Phaze II,Spare,,,,,,,,,
+
+COUNT,9/,9/,9/,9/,9/,9/,9/,9/,9/,9/,9,
+SCORE,19,38,57,76,95,114,133,152,171,190,,
+COUNT,X,X,X,X,X,X,X,X,X,X,X,X
+"""
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Scorebook:
+    """An empty scorebook."""
+    return Scorebook(Database(tmp_path / "scorebook.db"))
+
+
+def taken(book: Scorebook, text: str, started_at: str = STARTED_AT) -> ImportReport:
+    """Import a text."""
+    return import_line_scores(book, text, Into(None, started_at))
+
+
+def test_games_come_with_all_that_the_rows_say(book: Scorebook) -> None:
+    """Counts, leaves, fill balls, hits, boards, lanes and balls are where they belong, and the games score by them."""
+    report = taken(book, LEAGUE)
+    assert (report.sessions, report.games, report.shots, report.problems) == (1, 3, 50, [])
+    games = [read_game(book, game) for game in book.every("game", ("game_number",))]
+    assert [game.score.score for game in games] == [197, 190, 300]
+    first = {(shot.fields["frame_number"], shot.fields["shot_number"]): shot.fields for shot in games[0].shots}
+    assert first[3, 1]["pins_standing"] == 1 << 6 | 1 << 9
+    assert (first[6, 1]["pins_standing"], first[6, 2]["pins_standing"]) == (0b1010, 0b1010)
+    assert first[10, 3] == first[10, 3] | {"count": 9, "pins_standing": 1 << 9}
+    names = {ball.id: ball.fields["name"] for ball in book.every("ball")}
+    assert [names[first[frame, 1]["ball_id"]] for frame in (1, 2, 3)] == ["Phaze II", "Phaze II", "Spare"]
+    assert (first[1, 1]["position"], first[1, 1]["board"], first[2, 1]["lane"]) == ("pocket", 17.5, 8)
+    assert [note.fields["lane"] for note in book.every("frame", ("frame_number",))] == [7, 8] * 5
+    assert games[1].score.frames[0].shots[0].leave is None
+
+
+def test_the_same_file_again_makes_nothing(book: Scorebook) -> None:
+    """A repeat finds its games, whatever time it is told; an equal game within the file is another game."""
+    twice = LEAGUE + "\n" + LEAGUE
+    assert taken(book, twice).games == 6
+    before = book.unsent()
+    again = taken(book, twice, "2027-01-01T00:00:00+01:00")
+    assert (again.sessions, again.games, again.already_here) == (0, 0, 6)
+    assert book.unsent() == before
+
+
+def test_a_dry_run_writes_nothing(book: Scorebook) -> None:
+    """It tells what a run would do, and does nothing of it."""
+    report = import_line_scores(book, LEAGUE, Into(None, STARTED_AT), is_dry=True)
+    assert (report.sessions, report.games, report.shots) == (1, 3, 50)
+    assert (book.every("game"), book.unsent()) == ([], 0)
+
+
+def test_sessions_have_their_times_from_the_file(book: Scorebook) -> None:
+    """A row with a date begins a session of its own; one that is no date is told, and another time taken."""
+    text = f"DATE,2026-10-01T19:30+02:00\n{LEAGUE}\nSESSION,soon\nCOUNT,9-\n"
+    report = taken(book, text)
+    assert (report.sessions, report.games) == (2, 4)
+    assert [problem.label for problem in report.problems] == ["SESSION"]
+    times = {session.fields["started_at"] for session in book.every("session")}
+    assert len(times) == 2
+    assert STARTED_AT in times
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "told"),
+    [
+        ("COUNT,55,77\nSCORE,,150", "COUNT", "more pins than the 3"),
+        ("COUNT,5,7/", "COUNT", "frame 1 lacks a ball"),
+        ("COUNT,8/,Q\nSCORE,,,120", "COUNT", "'Q' is no shot"),
+        ("COUNT,X,9/\nLEAVE,7,10", "LEAVE", "does not fit"),
+        ("COUNT,81\nLEAVE,7-11", "LEAVE", "no pins"),
+        ("COUNT,81\nLANE,left", "LANE", "no number"),
+        ("COUNT,81\nBOARD,99", "BOARD", "not within"),
+        ("COUNT,81\nSCORE,12", "SCORE", "comes to 9"),
+        ("COUNT,X\nSCORE,10", "SCORE", "is not finished"),
+        ("COUNT,81\nSCORE,301", "SCORE", "no score"),
+        ("COUNT,81\nTYPE,,pocket", "TYPE", "no such ball"),
+        ("TYPE,pocket\nSCORE,,,,,,,,,,150", "TYPE", "has no shots"),
+        ("SHOES,42\nCOUNT,81", "SHOES", "not one of"),
+        ("LEAVE,7\n", "LEAVE", "has no shots"),
+    ],
+)
+def test_what_cannot_be_taken_is_told(book: Scorebook, text: str, label: str, told: str) -> None:
+    """Each row that is wrong is in the report with its line, and what is right beside it is kept."""
+    report = taken(book, text)
+    (problem,) = [problem for problem in report.problems if told in problem.text]
+    assert (problem.label, problem.line) == (label, 1 + text[: text.index(label)].count("\n"))
+    if "SCORE" in text and label != "SCORE":
+        (game,) = book.every("game")
+        assert game.fields["entered_score"] == max(
+            int(cell) for cell in text.replace("\n", ",").split(",") if cell.isdigit()
+        )
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_two_cells_a_frame_are_the_same_game(separator: str) -> None:
+    """24 columns, a ball in each, say what 12 say; commas, semicolons and tabs separate."""
+    wide = "COUNT,X,,9,/,8,1,10,,X,,8,-,9,/,7,/,X,,X,X,9,".replace(",", separator)
+    narrow = "COUNT,X,9/,81,X,X,8-,9/,7/,X,X,X,9"
+    (one,), (other,) = read_line_scores(wide).games, read_line_scores(narrow).games
+    assert one.shots == other.shots
+
+
+CELL = st.one_of(
+    st.sampled_from(["", "X", "9/", "81", "F-", "10", "7-10", "150", "/", "ball", "-"]), st.text(max_size=6)
+)
+ROW = st.builds(
+    lambda label, cells: ",".join([label, *cells]),
+    st.one_of(st.sampled_from([*LABELS, "GAME", "DATE", "FRAME", ""]), st.text(max_size=6)),
+    st.lists(CELL, max_size=26),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(st.text(max_size=200), st.lists(ROW, max_size=12).map("\n".join)))
+def test_no_file_is_too_odd_to_be_read(text: str) -> None:
+    """Whatever a file holds, games and problems come back, every shot within its frame, and none twice."""
+    found = read_line_scores(text)
+    lines = len(text.splitlines())
+    assert all(0 <= problem.line <= max(lines, 1) for problem in found.problems)
+    for game in found.games:
+        assert game.shots or game.entered_score is not None
+        assert all(1 <= frame <= 10 and 1 <= number <= 3 for frame, number in game.shots)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(ROW, max_size=12).map("\n".join))
+def test_what_is_read_can_be_written(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    """The scorebook takes every game that was read, and an import of the same again takes none."""
+    with Database(tmp_path_factory.mktemp("book") / "scorebook.db") as database:
+        book = Scorebook(database)
+        report = taken(book, text)
+        assert report.games == len(book.every("game")) == len(read_line_scores(text).games)
+        assert taken(book, text).games == 0

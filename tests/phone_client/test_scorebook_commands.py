@@ -1,0 +1,204 @@
+"""The scorebook from a terminal: games and shots without a network, and two phones before the real API."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from phone_client.cli import main
+from tests.api import PASSWORD, Bowler
+from tests.phone_client.command_line import Printed, Run
+
+OnPhone = Callable[..., Printed]
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> OnPhone:
+    """Runs a command on a phone without any network, on which nobody has logged in."""
+    monkeypatch.setenv("PHONE_CLIENT_API", "http://127.0.0.1:9")
+
+    def command(*arguments: str) -> Printed:
+        code = main(["--home", str(tmp_path), *arguments])
+        printed = capsys.readouterr()
+        return Printed(code, printed.out, printed.err)
+
+    return command
+
+
+@pytest.fixture
+def on_phone(run: Run, bowler: Bowler, tmp_path: Path) -> OnPhone:
+    """Runs a command on one of the bowler's phones, each a folder; the bowler logs in on its first use."""
+    seen: set[str] = set()
+
+    def command(phone: str, *arguments: str) -> Printed:
+        home = str(tmp_path / phone)
+        if phone not in seen:
+            seen.add(phone)
+            logged_in = run("--home", home, "log-in", bowler.username, "--password-stdin", typed=(PASSWORD,))
+            assert logged_in.code == 0
+        return run("--home", home, *arguments)
+
+    return command
+
+
+def _total(printed: Printed) -> str:
+    return printed.out.rstrip().splitlines()[-1]
+
+
+def test_a_perfect_game_scores_300(alone: OnPhone) -> None:
+    """Twelve strikes, typed in one after the other, are drawn as a sheet that ends in 300."""
+    assert alone("game", "add").code == 0
+    drawn = [alone("shot", "add", "last", "X") for _ in range(12)][-1]
+    assert _total(drawn) == "score 300"
+    assert "| 270 |   300 |" in drawn.out
+    assert alone("show", "last").out == drawn.out
+
+
+def test_nine_and_spare_throughout_scores_190(alone: OnPhone) -> None:
+    """The same game by counts, frame by frame, with a nine to fill."""
+    alone("game", "add")
+    assert _total(alone("shot", "add", "last", *["9/"] * 10, "9")) == "score 190"
+
+
+def test_an_unfinished_game_says_what_is_possible(alone: OnPhone) -> None:
+    """A split is marked, what is pending has no total yet, and the most that can still come is told."""
+    alone("game", "add", "--lane", "12")
+    drawn = alone("shot", "add", "last", "@7,10/", "F9", "X")
+    assert drawn.out.splitlines()[4].startswith("|8* / | F 9 |   X |")
+    assert drawn.out.splitlines()[5].startswith("|  10 |  19 |     |")
+    assert drawn.out.endswith("* a split\nscore 19 so far, at most 259\n")
+
+
+def test_a_wrong_shot_writes_nothing(alone: OnPhone) -> None:
+    """Of several shots of which one cannot be thrown none is kept, and the message names it."""
+    alone("game", "add")
+    refused = alone("shot", "add", "last", "X", "93")
+    assert (refused.code, refused.out) == (2, "")
+    assert "more pins than the 1 that stand" in refused.err
+    assert "score 0 so far" in alone("show", "last").out
+
+
+def test_games_are_listed_newest_first_and_found_by_the_end_of_their_id(alone: OnPhone) -> None:
+    """A second game of the day gets the next number, an entered total is marked, and an id's end names a game."""
+    alone("game", "add")
+    alone("game", "add", "--score", "187")
+    alone("game", "add", "--at", "2025-01-05T20:00", "--number", "7")
+    listed = alone("games").out.splitlines()
+    assert [line.split()[2] for line in listed[1:]] == ["2", "1", "7"]
+    assert re.search(r"187 +entered +no", listed[1])
+    last_id = listed[3].split()[-1]
+    assert alone("show", last_id[-8:]).out.startswith("game 7  2025-01-05T20:00")
+    unknown = alone("show", "nothing-like-it")
+    assert (unknown.code, unknown.err.count("\n")) == (2, 1)
+
+
+def test_statistics_say_what_they_are_made_of(alone: OnPhone) -> None:
+    """Every figure has its numerator and denominator, and days outside are left out."""
+    alone("game", "add", "--at", "2026-11-24T20:00")
+    alone("shot", "add", "last", *["9/"] * 10, "9")
+    figures = alone("statistics").out
+    assert re.search(r"spares +100\.0 % +10 / 10", figures)
+    assert re.search(r"game average +190\.00 +190 / 1", figures)
+    assert re.search(r"games +0", alone("statistics", "--from", "2026-11-25").out)
+    told = json.loads(alone("--json", "statistics", "--to", "2026-11-24").out)
+    assert told["spare"] == {"numerator": 10, "denominator": 10}
+
+
+def test_everything_is_there_as_json(alone: OnPhone) -> None:
+    """A game's frames are objects with the names of the API."""
+    game_id = json.loads(alone("--json", "game", "add").out)["id"]
+    alone("shot", "add", game_id, "X")
+    told = json.loads(alone("--json", "show", game_id).out)
+    assert told["frames"][0] == {
+        "number": 1,
+        "cumulative": None,
+        "kind": "strike",
+        "shots": [
+            {
+                "number": 1,
+                "count": 10,
+                "pins_standing": 0,
+                "foul": False,
+                "symbol": "X",
+                "leave": None,
+                "is_first": True,
+            }
+        ],
+    }
+    assert json.loads(alone("--json", "games").out)[0]["id"] == game_id
+    assert json.loads(alone("--json", "conflicts").out) == []
+
+
+def test_without_a_login_a_sync_keeps_what_was_written(alone: OnPhone) -> None:
+    """Nothing is lost: the exit code and the message say to log in."""
+    alone("game", "add")
+    refused = alone("sync")
+    assert refused.code == 5
+    assert "is kept here; log in first" in refused.err
+    assert "no" in alone("games").out
+
+
+@pytest.mark.parametrize("command", [("game", "add"), ("shot", "add"), ("statistics",), ("conflicts",), ("sync",)])
+def test_help_has_examples(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every command of the scorebook explains itself with lines that can be typed in."""
+    monkeypatch.setenv("COLUMNS", "120")
+    with pytest.raises(SystemExit):
+        main([*command, "--help"])
+    assert f"python -m phone_client {' '.join(command)}" in capsys.readouterr().out.split("examples:")[1]
+
+
+def test_two_phones_and_one_game(on_phone: OnPhone) -> None:
+    """What one phone wrote the other shows after a sync; of two counts for one shot the user decides."""
+    on_phone("one", "game", "add")
+    on_phone("one", "shot", "add", "last", "9", "--comment", "stood up late")
+    synced = on_phone("one", "sync")
+    assert (synced.code, synced.out.splitlines()[0]) == (0, "Synced: 3 sent, 3 received, 0 still to send.")
+    assert on_phone("two", "sync").code == 0
+    assert on_phone("two", "show", "last").out == on_phone("one", "show", "last").out
+    on_phone("one", "shot", "add", "last", "/")
+    on_phone("two", "shot", "add", "last", "-")
+    on_phone("one", "sync")
+    on_phone("two", "sync")
+    # Two phones wrote the second shot of the frame: both are kept, and the game says so.
+    for phone in ("one", "two"):
+        on_phone(phone, "sync")
+        assert "no score: correct the shots above" in on_phone(phone, "show", "last").out
+
+
+def test_a_conflict_is_shown_and_decided(on_phone: OnPhone) -> None:
+    """A total that two phones changed is listed with both sides; kept, it is everywhere; dropped, it is nowhere."""
+    on_phone("one", "game", "add", "--score", "150")
+    game_id = json.loads(on_phone("one", "--json", "games").out)[0]["id"]
+    for phone in ("one", "two"):
+        on_phone(phone, "sync")
+    for phone, score in (("one", 160), ("two", 170)):
+        assert on_phone(phone, "game", "set", game_id, f"entered_score={score}").code == 0
+        on_phone(phone, "sync")
+    listed = on_phone("two", "conflicts").out
+    assert "changed on another phone too" in listed
+    assert re.search(r"mine +entered_score = 170", listed)
+    assert re.search(r"theirs +entered_score = 160", listed)
+    assert on_phone("two", "conflicts", "keep").code == 2
+    assert on_phone("two", "conflicts", "keep", "1", "--set", "entered_score=175").code == 0
+    assert on_phone("two", "conflicts").out == "Nothing waits for your decision.\n"
+    on_phone("two", "sync")
+    on_phone("one", "sync")
+    assert json.loads(on_phone("one", "--json", "games").out)[0]["entered_score"] == 175
+
+
+def test_another_user_on_the_same_phone_sends_nothing(
+    on_phone: OnPhone, run: Run, new_bowler: Callable[[], Bowler], tmp_path: Path
+) -> None:
+    """A scorebook is one user's: logged in as another one, it is neither sent nor mixed."""
+    on_phone("one", "game", "add")
+    assert on_phone("one", "sync").code == 0
+    on_phone("one", "game", "add", "--comment", "mine")
+    other = new_bowler()
+    run("--home", str(tmp_path / "one"), "log-in", other.username, "--password-stdin", typed=(PASSWORD,))
+    refused = on_phone("one", "sync")
+    assert (refused.code, "belongs to another user" in refused.err) == (2, True)
+    assert other("GET", "/v1/sync/pull").json["changes"] == []

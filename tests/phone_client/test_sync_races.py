@@ -1,0 +1,191 @@
+"""Replies that are lost, late or overtaken, one by one: what each of them must not undo."""
+
+import pytest
+
+from phone_client import NetworkError
+from phone_client.database import entries, outbox
+from phone_client.database import sync_state as states
+from phone_client.sync import PullReply, PushBatch, ServerEntry, SyncOutcome
+from tests.phone_client.phones import Phone
+from tests.phone_client.sync_model import ModelServer, problem
+from tests.phone_client.sync_network import Between, NewPhone, add_shot, lose, sync_all
+
+
+def _ver(phone: Phone, type_name: str, entry_id: str) -> int:
+    found = phone.book.get(type_name, entry_id)
+    assert found is not None
+    return found.ver
+
+
+def _lose_reply(phone: Phone, network: Between) -> None:
+    network.on_reply = lose
+    with pytest.raises(NetworkError):
+        phone.sync()
+    network.on_reply = lambda reply: reply
+
+
+def test_an_older_version_is_an_echo(phone: Phone, network: Between, server: ModelServer) -> None:
+    """A page that was made before the phone's last push does not bring back what the push has changed."""
+    phone.book.add("ball", "b1", name="old")
+    sync_all(server, phone)
+    phone.book.change("ball", "b1", {"name": "new"})
+    sync_all(server, phone)
+    late = (ServerEntry("b1", "ball", 1, fields={"name": "old"}),)
+    network.on_page = lambda reply: PullReply(late, reply.cursor)
+    sync_all(server, phone)
+    assert phone.shown() == server.live() == {("ball", "b1"): {"name": "new"}}
+
+
+def test_a_late_reply_of_a_repeated_batch_undoes_no_later_version(
+    new_phone: NewPhone, network: Between, server: ModelServer
+) -> None:
+    """`applied, version 1` comes when a pull has brought version 2 of another phone already."""
+    one, other = new_phone(), new_phone()
+    one.book.add("ball", "b1", name="x")
+    _lose_reply(one, network)
+    sync_all(server, other)
+    other.book.change("ball", "b1", {"name": "y"})
+    sync_all(server, other)
+    (outcome,) = sync_all(server, one)
+    assert (outcome.full_pulls, _ver(one, "ball", "b1")) == (0, 2)
+    assert one.shown() == server.live() == {("ball", "b1"): {"name": "y"}}
+
+
+def test_what_was_deleted_before_its_reply_came_is_gone(
+    new_phone: NewPhone, network: Between, server: ModelServer
+) -> None:
+    """An entry whose first reply was lost, and that another phone deleted meanwhile, does not stay behind."""
+    one, other = new_phone(), new_phone()
+    one.book.add("ball", "b1", name="x")
+    _lose_reply(one, network)
+    sync_all(server, other)
+    other.book.delete("ball", "b1")
+    sync_all(server, other, one)
+    assert one.shown() == server.live() == {}
+    assert one.decisions.every() == []
+
+
+def test_a_page_of_an_earlier_history_is_thrown_away(phone: Phone, network: Between, server: ModelServer) -> None:
+    """A page from before a restore that arrives after another process has pulled everything brings nothing back."""
+    empty = server.snapshot()
+    server_rows = (ServerEntry("ghost", "ball", 1, fields={"name": "x"}),)
+    phone.book.add("ball", "b1", name="x")
+    sync_all(server, phone, phone)
+    is_inside = False
+
+    def overtake(reply: PullReply) -> PullReply:
+        nonlocal is_inside
+        if is_inside:
+            return reply
+        is_inside = True
+        server.restore(empty, "epoch-2")
+        phone.sync()
+        return PullReply(server_rows, cursor="epoch-1/1/1")
+
+    network.on_page = overtake
+    sync_all(server, phone)
+    assert phone.shown() == server.live() == {}
+    with phone.database.reading() as db:
+        assert states.read(db).cursor == "epoch-2/0/1"
+
+
+def test_a_count_from_before_a_push_is_no_difference(phone: Phone, network: Between, server: ModelServer) -> None:
+    """A count that the server made before it took this phone's batch says nothing about the phone after it."""
+    phone.book.add("ball", "b1", name="x")
+    sync_all(server, phone, phone)
+    phone.book.add("ball", "b2", name="x")
+    is_inside = False
+
+    def push_meanwhile(reply: PullReply) -> PullReply:
+        nonlocal is_inside
+        if not is_inside:
+            is_inside = True
+            phone.engine._push(SyncOutcome())
+        return reply
+
+    network.on_page = push_meanwhile
+    (outcome,) = sync_all(server, phone)
+    assert (outcome.full_pulls, outcome.is_same) == (0, True)
+
+
+@pytest.mark.parametrize("edits", [{}, {"weight_lb": 15}])
+def test_a_batch_that_was_lost_with_its_entries_goes_out_anew(
+    phone: Phone, network: Between, server: ModelServer, edits: dict[str, int]
+) -> None:
+    """Its reply lost, and the server restored to before the entry: with or without a later edit, nothing is lost."""
+    empty = server.snapshot()
+    phone.book.add("ball", "b1", name="x")
+    sync_all(server, phone)
+    phone.book.change("ball", "b1", {"colour": "red"})
+    _lose_reply(phone, network)
+    phone.book.change("ball", "b1", edits)
+    server.restore(empty, "epoch-2")
+    sync_all(server, phone)
+    assert server.live() == {("ball", "b1"): {"name": "x", "colour": "red", **edits}} == phone.shown()
+
+
+def test_an_edit_joins_what_comes_back(phone: Phone, network: Between, server: ModelServer) -> None:
+    """A batch that is refused as too large comes back and takes up what was edited, cleared or deleted meanwhile."""
+    for at in range(3):
+        phone.book.add("ball", f"b{at}", name="x", colour="blue")
+
+    def edit_and_refuse(batch: PushBatch) -> None:
+        if len(batch.changes) == 3:
+            phone.book.change("ball", "b0", {"colour": None, "weight_lb": 15})
+            phone.book.delete("ball", "b1")
+            raise problem(413, "too-large")
+
+    network.on_push = edit_and_refuse
+    sync_all(server, phone)
+    assert server.live() == phone.shown()
+    assert server.live() == {
+        ("ball", "b0"): {"name": "x", "weight_lb": 15},
+        ("ball", "b2"): {"name": "x", "colour": "blue"},
+    }
+    assert network.batches[1].changes[0].fields == {"name": "x", "weight_lb": 15}
+    with phone.database.reading() as db:
+        assert states.read(db).largest_batch > 1
+
+
+def test_two_edits_of_one_score_are_held_to_what_was_seen_first(new_phone: NewPhone, server: ModelServer) -> None:
+    """8, then 7, then 6 on one phone, and 7 on another: the 7 was never seen here, so the user is asked."""
+    one, other = new_phone(), new_phone()
+    shot = add_shot(one, shot_number=2, count=8)
+    sync_all(server, one, other)
+    other.book.change("shot", shot, {"count": 7})
+    sync_all(server, other)
+    for count in (7, 6):
+        one.book.change("shot", shot, {"count": count})
+    (outcome,) = sync_all(server, one)
+    assert outcome.held_in_all == 1
+
+
+def test_shots_come_back_with_a_game_that_another_phone_has_saved(new_phone: NewPhone, server: ModelServer) -> None:
+    """A game deleted here, and brought back by another phone's score, has its shots again, unsent edits too."""
+    one, other = new_phone(), new_phone()
+    session = one.book.add("session", started_at="2026-11-24T18:00:00Z")
+    game = one.book.add("game", session_id=session, game_number=1)
+    shot = one.book.add("shot", session_id=session, game_id=game, frame_number=1, shot_number=1, count=3)
+    sync_all(server, one, other)
+    one.book.change("shot", shot, {"board": 17})
+    one.book.delete("game", game)
+    (outcome,) = sync_all(server, one)
+    assert (outcome.unsent, len(one.shown())) == (0, 1)
+    other.book.change("game", game, {"entered_score": 150})
+    sync_all(server, other, one, one)
+    assert one.shown() == server.live()
+    assert one.shown()["shot", shot]["board"] == 17
+
+
+def test_what_stands_below_a_deleted_entry_is_not_sent(phone: Phone, network: Between, server: ModelServer) -> None:
+    """Shots written into a game that is then deleted cost nothing: neither before nor after the deletion went out."""
+    session = phone.book.add("session", started_at="2026-11-24T18:00:00Z")
+    game = phone.book.add("game", session_id=session, game_number=1)
+    sync_all(server, phone)
+    phone.book.add("shot", session_id=session, game_id=game, frame_number=1, shot_number=1, count=3)
+    phone.book.delete("game", game)
+    sync_all(server, phone, phone)
+    assert [change.op for batch in network.batches[1:] for change in batch.changes] == ["delete"]
+    with phone.database.reading() as db:
+        assert outbox.unsent_count(db) == 0
+        assert entries.find(db, "game", game) is None
