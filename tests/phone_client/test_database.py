@@ -9,7 +9,7 @@ import pytest
 
 from phone_client.database import ENTRY_TYPES, Database, DatabaseError, FieldKind
 from phone_client.database.connection import NewerDatabaseError
-from phone_client.database.migrations import MIGRATIONS, schema_sql
+from phone_client.database.migrations import MIGRATIONS
 from phone_client.scorebook import Scorebook
 
 _NEXT = "CREATE TABLE scribble (\n    note TEXT\n) STRICT;\nUPDATE sync_state SET run = run + 1;\n"
@@ -39,7 +39,7 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
 
 
 def test_an_older_file_is_brought_up_to_date_with_what_it_holds(tmp_path: Path) -> None:
-    """A file of version 1 becomes one of version 2 and keeps its entries and what is unsent."""
+    """A file of this version becomes one of the next and keeps its entries and what is unsent."""
     path = tmp_path / "scorebook.db"
     with Database(path) as database:
         Scorebook(database).add("ball", "b1", name="Phaze II")
@@ -49,6 +49,16 @@ def test_an_older_file_is_brought_up_to_date_with_what_it_holds(tmp_path: Path) 
         assert _one(database, "SELECT run FROM sync_state") == 2
         assert _one(database, "SELECT name FROM balls") == "Phaze II"
         assert Scorebook(database).unsent() == 1
+
+
+def test_a_file_of_the_first_version_goes_on_where_it_was(tmp_path: Path) -> None:
+    """The database that 0.2.0 first wrote keeps its cursor, and its phone's clock counts as right."""
+    path = tmp_path / "scorebook.db"
+    with Database(path, MIGRATIONS[:1]) as database, database.transaction() as db:
+        db.execute("UPDATE sync_state SET cursor = 'c1'")
+    with Database(path) as database:
+        assert _one(database, "SELECT cursor || clock_behind_s FROM sync_state") == "c10.0"
+        Scorebook(database).add("ball", name="Phaze II")
 
 
 def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path) -> None:
@@ -83,9 +93,10 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 
 
 def test_every_field_has_its_column() -> None:
-    """The tables of schema.sql have the fields of the entry types, in their order, and the types that hold them."""
+    """The tables of the schema have the fields of the entry types, in their order, and the types that hold them."""
     with closing(sqlite3.connect(":memory:")) as db:
-        db.executescript(schema_sql())
+        for script in MIGRATIONS:
+            db.executescript(script)
         for kind in ENTRY_TYPES.values():
             columns = [
                 (name, told) for _, name, told, *_ in db.execute("SELECT * FROM pragma_table_info(?)", (kind.name,))

@@ -1,4 +1,4 @@
-"""How a database becomes one of this version: the schema for a new one, a script for each version after it."""
+"""How a database becomes one of this version: the schema of version 1, a script for each version after it."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -17,13 +17,12 @@ class NewerDatabaseError(DatabaseError):
     """The database was written by a later version of the client."""
 
 
-def schema_sql() -> Script:
-    """Return the schema of version 1, as the package ships it."""
-    return (files("phone_client.database") / "schema.sql").read_text(encoding="utf-8")
+def _shipped(name: str) -> Script:
+    return (files("phone_client.database") / name).read_text(encoding="utf-8")
 
 
-MIGRATIONS: tuple[Script, ...] = (schema_sql(),)
-"""The script at position n makes version n + 1 of version n; version 0 is an empty file."""
+MIGRATIONS: tuple[Script, ...] = (_shipped("schema.sql"), _shipped("schema_2.sql"))
+"""The script at position n makes version n + 1 of version n; version 0 is an empty file. What is out stays as it is."""
 
 
 def migrate(db: sqlite3.Connection, migrations: Sequence[Script] = MIGRATIONS) -> None:

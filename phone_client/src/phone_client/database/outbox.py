@@ -24,7 +24,7 @@ class Change:
     Attributes:
         entry: The entry's number.
         op: What to do.
-        edited_at: When the user did it last, by this phone's clock.
+        edited_at: When the user did it last, by this phone's clock, set right by the server's.
         fields: What the user wrote; a None takes a field away.
         seen: What the user saw in these fields before.
         base_ver: The version that it was made to; None while that is the outcome of a change that was sent.

@@ -1,6 +1,6 @@
--- The phone's local database, version 1. Whoever ports the client takes this file as it is.
+-- The phone's local database, version 1. Whoever ports the client takes this file as it is, and the later versions after it.
 -- Before it: PRAGMA journal_mode = WAL; and on every connection: PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
--- After it: PRAGMA user_version = 1;
+-- After it: PRAGMA user_version = 1; then schema_2.sql.
 -- JSON texts are objects without nulls. Times are RFC 3339, kept as they came.
 
 -- One row for each entry that this phone knows of. What the user sees of it is in the table of its type.

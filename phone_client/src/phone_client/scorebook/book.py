@@ -1,9 +1,9 @@
 """The scorebook as an app uses it: every operation is on this phone and needs no network."""
 
+import sqlite3
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 
-from phone_client.database import Database, Fields, Value, entries, outbox
+from phone_client.database import Database, Fields, Value, entries, outbox, sync_state
 from phone_client.scorebook import editing, reading
 from phone_client.scorebook.ids import Ids, checked_id
 from phone_client.scorebook.reading import Entry
@@ -16,7 +16,7 @@ class Scorebook:
 
     Args:
         database: The phone's database.
-        ids: Makes ids; its clock is the one that edits are told by.
+        ids: Makes ids; its clock, set right by the server's, is the one that edits are told by.
         on_edit: Called after each edit, such as `BackgroundSync.wake`.
     """
 
@@ -46,7 +46,7 @@ class Scorebook:
         with self._database.transaction() as db:
             for type_name, entry_id, fields in new:
                 own_id = self._ids.new() if entry_id is None else checked_id(entry_id)
-                editing.create(db, editing.known_type(type_name), own_id, fields, self._now())
+                editing.create(db, editing.known_type(type_name), own_id, fields, self._now(db))
                 ids.append(own_id)
         self._on_edit()
         return ids
@@ -61,7 +61,7 @@ class Scorebook:
             EntryError: There is no such entry, or it cannot be written like this; nothing was changed.
         """
         with self._database.transaction() as db:
-            is_changed = editing.change(db, editing.known_type(type_name), entry_id, fields, self._now())
+            is_changed = editing.change(db, editing.known_type(type_name), entry_id, fields, self._now(db))
         self._on_edit()
         return is_changed
 
@@ -71,7 +71,7 @@ class Scorebook:
             kind = editing.known_type(type_name)
             shown = reading.get(db, kind, entry_id)
             gone = dict.fromkeys(name for name in (shown.fields if shown else {}) if name in kind.fields)
-            is_changed = editing.change(db, kind, entry_id, {**gone, **fields}, self._now())
+            is_changed = editing.change(db, kind, entry_id, {**gone, **fields}, self._now(db))
         self._on_edit()
         return is_changed
 
@@ -82,7 +82,7 @@ class Scorebook:
             EntryError: There is no such entry.
         """
         with self._database.transaction() as db:
-            editing.delete(db, editing.known_type(type_name), entry_id, self._now())
+            editing.delete(db, editing.known_type(type_name), entry_id, self._now(db))
         self._on_edit()
 
     def get(self, type_name: str, entry_id: str) -> Entry | None:
@@ -111,5 +111,5 @@ class Scorebook:
         with self._database.reading() as db:
             return outbox.unsent_count(db)
 
-    def _now(self) -> str:
-        return datetime.fromtimestamp(self._ids.now_s(), UTC).isoformat(timespec="milliseconds")
+    def _now(self, db: sqlite3.Connection) -> str:
+        return sync_state.now_text(db, self._ids.now_s())

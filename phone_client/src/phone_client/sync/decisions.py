@@ -2,9 +2,8 @@
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from phone_client.database import Database, Fields, entries, held_changes, outbox
+from phone_client.database import Database, Fields, entries, held_changes, outbox, sync_state
 from phone_client.database.held_changes import HeldChange
 from phone_client.errors import UsageError
 from phone_client.scorebook import editing, reading
@@ -75,7 +74,7 @@ class Decisions:
                 entries.remove(db, row)
 
     def _send_again(self, db: sqlite3.Connection, held: HeldChange, fields: Fields) -> str | None:
-        kind, now = editing.known_type(held.type), self._now()
+        kind, now = editing.known_type(held.type), self._now(db)
         row = entries.find(db, held.type, held.id)
         if held.op == "delete":
             if row and row.hidden_by is None:
@@ -95,8 +94,8 @@ class Decisions:
         editing.create(db, kind, new_id, fields, now)
         return new_id
 
-    def _now(self) -> str:
-        return datetime.fromtimestamp(self._ids.now_s(), UTC).isoformat(timespec="milliseconds")
+    def _now(self, db: sqlite3.Connection) -> str:
+        return sync_state.now_text(db, self._ids.now_s())
 
 
 def _found(db: sqlite3.Connection, number: int) -> HeldChange:

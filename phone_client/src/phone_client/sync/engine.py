@@ -1,7 +1,7 @@
 """A sync from its beginning to its end, which may be broken off at any point and goes on from there."""
 
+import sqlite3
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from http import HTTPStatus
 
 import msgspec
@@ -122,6 +122,7 @@ class SyncEngine:
             asked = states.read(db)
         try:
             reply = self._transport.pull(asked.cursor, self._page_entries)
+            behind_s = self._clock_behind_s()
         except ProblemError as error:
             if error.problem.status != HTTPStatus.BAD_REQUEST or asked.cursor is None:
                 raise
@@ -130,7 +131,8 @@ class SyncEngine:
                 begin_anew(db, asked)
             return Taken(is_last=False, begins_anew=True)
         with self._database.transaction() as db:
-            return take_pull(db, asked, reply, self._now())
+            states.keep_clock(db, behind_s)
+            return take_pull(db, asked, reply, self._now(db))
 
     def _push(self, outcome: SyncOutcome) -> bool:
         did_push, in_vain = False, 0
@@ -145,17 +147,19 @@ class SyncEngine:
 
     def _next_batch(self) -> PushBatch | None:
         with self._database.transaction() as db:
-            return next_batch(db, self._ids.new(), self._now())
+            return next_batch(db, self._ids.new(), self._now(db))
 
     def _send(self, batch: PushBatch) -> Settled:
         try:
             reply = self._transport.push(batch)
+            behind_s = self._clock_behind_s()
         except ServerTroubleError:
             raise
         except ProblemError as error:
             return self._take_refusal(batch, error)
         with self._database.transaction() as db:
-            return take_reply(db, batch.batch_id, reply, self._now())
+            states.keep_clock(db, behind_s)
+            return take_reply(db, batch.batch_id, reply, self._now(db))
 
     def _take_refusal(self, batch: PushBatch, error: ProblemError) -> Settled:
         """Make smaller batches of one that the server refuses whole, until the change that is at fault stands alone."""
@@ -168,7 +172,7 @@ class SyncEngine:
             if outbox.open_batch(db) != batch.batch_id:
                 return Settled()
             if not is_id_used and len(batch.changes) == 1:
-                return reject(db, batch.batch_id, msgspec.to_builtins(error.problem), self._now())
+                return reject(db, batch.batch_id, msgspec.to_builtins(error.problem), self._now(db))
             take_back(db, batch.batch_id)
             if not is_id_used:
                 state = states.read(db)
@@ -176,5 +180,10 @@ class SyncEngine:
                 states.write(db, state)
         return Settled()
 
-    def _now(self) -> str:
-        return datetime.fromtimestamp(self._ids.now_s(), UTC).isoformat(timespec="milliseconds")
+    def _now(self, db: sqlite3.Connection) -> str:
+        return states.now_text(db, self._ids.now_s())
+
+    def _clock_behind_s(self) -> float | None:
+        # Asked for right after the reply: the database may be busy for seconds.
+        server_time_s: float | None = getattr(self._transport, "server_time_s", None)
+        return None if server_time_s is None else server_time_s - self._ids.now_s()

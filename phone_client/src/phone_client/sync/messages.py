@@ -12,7 +12,7 @@ class PushChange(msgspec.Struct, frozen=True, omit_defaults=True):
         id: The entry.
         type: Its type, in the singular.
         op: `put`, `patch` or `delete`.
-        edited_at: When the user did it, by the phone's clock.
+        edited_at: When the user did it, by the phone's clock, set right by the server's.
         base_ver: The version that it was made to; 0 for a new entry.
         fields: What the user wrote; a null takes a field away. Unset for a deletion.
     """
@@ -114,6 +114,9 @@ class SyncTransport(Protocol):
 
     Both raise NetworkError when no reply came, ServerTroubleError when the server asks to wait, ProblemError when it
     refuses, LoginNeededError and WrongAnswerError.
+
+    One that knows the server's time has an attribute `server_time_s` too, seconds since 1970 or None: what the last
+    reply said. A phone whose clock is wrong then tells its edits by the server's.
     """
 
     def push(self, batch: PushBatch) -> PushReply:
