@@ -1,4 +1,4 @@
-"""`python -m maintenance migrate`: walks a table and writes its old items in today's form."""
+"""Work on the tables of a stage from an operator's machine. It may be stopped at any moment and run again."""
 
 import argparse
 import importlib
@@ -6,12 +6,22 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+if TYPE_CHECKING:
+    from maintenance.table import Table
+    from maintenance.walk import Deed, Pace
+
 TABLES = ("accounts", "captures", "scorebook")
 MOST_SEGMENTS = 32
+_EXAMPLES = """examples:
+  python -m maintenance migrate --stage prod --table accounts --dry-run   what there is, by class and version
+  python -m maintenance migrate --stage prod --table accounts             write old items in today's form
+  python -m maintenance new-epoch --stage prod                            after a restore of the scorebook
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,22 +29,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     # The names of the tables follow from the stage, which is read when it is first needed.
     os.environ["STAGE"] = given.stage
-    return _migrate(given)
+    return _walk(given)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m maintenance", description=__doc__)
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="python -m maintenance", description=__doc__, epilog=_EXAMPLES, formatter_class=form
+    )
     commands = parser.add_subparsers(required=True, dest="command")
-    migrate = commands.add_parser("migrate", help="write old items in today's form; may be stopped and run again")
-    migrate.add_argument("--stage", required=True, help="whose tables: revmetrix-<stage>-...")
+    walks = _walk_arguments()
+    migrate = commands.add_parser("migrate", parents=[walks], help="write old items in today's form")
     migrate.add_argument("--table", choices=TABLES, required=True)
-    migrate.add_argument("--dry-run", action="store_true", help="count what there is and write nothing")
-    migrate.add_argument("--segments", type=_segments, default=4, help="parts walked at the same time (default 4)")
-    migrate.add_argument(
+    commands.add_parser(
+        "new-epoch",
+        parents=[walks],
+        help="after a restore of the scorebook: make every phone pull everything",
+        description="Gives every user's feed a new epoch. Run it after a restore of the scorebook, before the API is "
+        "opened again: every phone then pulls everything and keeps what it has not sent yet.",
+    ).set_defaults(table="scorebook")
+    return parser
+
+
+def _walk_arguments() -> argparse.ArgumentParser:
+    walks = argparse.ArgumentParser(add_help=False)
+    walks.add_argument("--stage", required=True, help="whose tables: revmetrix-<stage>-...")
+    walks.add_argument("--dry-run", action="store_true", help="count what there is and write nothing")
+    walks.add_argument("--segments", type=_segments, default=4, help="parts walked at the same time (default 4)")
+    walks.add_argument(
         "--units", type=_units, default=100.0, help="capacity units a second, read and written together (default 100)"
     )
-    migrate.add_argument("--position", type=Path, help="where to note how far it is (default <table's name>.position)")
-    return parser
+    walks.add_argument(
+        "--position", type=Path, help="where to note how far it is (default <table's name>.<command>.position)"
+    )
+    return walks
 
 
 def _segments(text: str) -> int:
@@ -51,12 +79,13 @@ def _units(text: str) -> float:
     return number
 
 
-def _migrate(given: argparse.Namespace) -> int:
+def _walk(given: argparse.Namespace) -> int:
     # Only now: what these import takes the stage from the environment.
-    tables = importlib.import_module("maintenance.tables")
-    positions, migration = (importlib.import_module(f"maintenance.{name}") for name in ("position", "migration"))
+    tables, positions, walks = (
+        importlib.import_module(f"maintenance.{name}") for name in ("tables", "position", "walk")
+    )
     table = tables.open_table(given.table, given.segments)
-    path = given.position or Path(f"{table.name}.position")
+    path = given.position or Path(f"{table.name}.{given.command}.position")
     console = Console(stderr=True)
     try:
         position = (
@@ -67,9 +96,8 @@ def _migrate(given: argparse.Namespace) -> int:
     except positions.PositionError as error:
         console.print(str(error))
         return 2
-    walk = migration.Migration(
-        table, tables.kinds_of(table.name), migration.Pace(given.units), position, None if given.dry_run else path
-    )
+    pace = walks.Pace(given.units)
+    walk = walks.Walk(table, _deed(given, table, pace), pace, position, None if given.dry_run else path)
     columns = (TextColumn(table.name), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("items", total=max(table.item_count(), 1))
@@ -79,6 +107,16 @@ def _migrate(given: argparse.Namespace) -> int:
     if not given.dry_run:
         path.unlink(missing_ok=True)
     return int(is_left)
+
+
+def _deed(given: argparse.Namespace, table: "Table", pace: "Pace") -> "Deed":
+    deed: Deed
+    if given.command == "new-epoch":
+        deed = importlib.import_module("maintenance.epochs").renewing(table, pace, is_dry=given.dry_run)
+    else:
+        kinds = importlib.import_module("maintenance.tables").kinds_of(table.name)
+        deed = importlib.import_module("maintenance.migration").migrating(table, kinds, pace, is_dry=given.dry_run)
+    return deed
 
 
 def _summarise(counts: dict[str, int], *, is_dry: bool) -> bool:

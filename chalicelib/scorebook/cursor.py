@@ -6,6 +6,7 @@ client is told to begin anew.
 
 import base64
 import re
+import uuid
 from dataclasses import dataclass
 
 import msgspec
@@ -19,6 +20,11 @@ _DAY_S = 24 * 3600
 _EPOCH = re.compile(r"[0-9a-f]{0,32}")
 NO_EPOCH = ""
 """Of a feed in which nothing was written yet."""
+
+
+def new_epoch() -> str:
+    """Return the epoch of a feed that begins, or that begins anew after a restore: random, so no two are the same."""
+    return uuid.uuid4().hex[:16]
 
 
 @dataclass(frozen=True, slots=True)

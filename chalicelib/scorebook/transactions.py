@@ -1,13 +1,13 @@
 """A part of a write as one transaction of DynamoDB: its actions, and what each of them is about."""
 
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chalicelib.scorebook import actions, batches, rows
 from chalicelib.scorebook.actions import Action
 from chalicelib.scorebook.changes import Change, Rejection
+from chalicelib.scorebook.cursor import new_epoch
 from chalicelib.scorebook.merging import MICROS, Outcome
 from chalicelib.scorebook.planning import Knowledge, Plan
 from chalicelib.scorebook.rows import OPEN, Head, Key
@@ -86,7 +86,7 @@ class Transaction:
 
 def new_head() -> Head:
     """Return the head of a user who has none yet."""
-    return Head(n=0, prev=0, at=0, epoch=uuid.uuid4().hex[:16], min_seq=0, state=OPEN, count=0, sweeping=0)
+    return Head(n=0, prev=0, at=0, epoch=new_epoch(), min_seq=0, state=OPEN, count=0, sweeping=0)
 
 
 def plan_part(part: Part, head: Head | None) -> Transaction:

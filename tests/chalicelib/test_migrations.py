@@ -28,9 +28,10 @@ from chalicelib.versions import RawItem, upgraded, version_of
 from local_cloud.cloud import LocalCloud
 from maintenance import __main__ as command
 from maintenance import position
-from maintenance.migration import Migration, Pace
+from maintenance.migration import migrating
 from maintenance.table import ItemChangedError, Table
 from maintenance.tables import KINDS, kinds_of
+from maintenance.walk import Pace
 from tests.chalicelib import dump
 
 PROJECT = Path(__file__).parents[2]
@@ -210,9 +211,7 @@ class TestSmall:
             return replace(before, after)
 
         monkeypatch.setattr(table, "replace", after_a_change)
-        path = Path("/dev/null")
-        walk = Migration(table, kinds_of(table.name), Pace(FAST), _beginning(table), path)
-        assert walk._do(old) == "UserItem, version 1: migrated"
+        assert _migrate(table, old) == "UserItem, version 1: migrated"
         found = _raw(table.name, old)
         assert (found["email"]["S"], found["v"]["N"], found["role"]["S"]) == ("second", "2", "bowler")
 
@@ -222,8 +221,7 @@ class TestSmall:
         table = Table(settings().accounts_table)
         with pytest.raises(ItemChangedError):
             table.replace(old, upgraded(UserItem, old))
-        walk = Migration(table, kinds_of(table.name), Pace(FAST), _beginning(table), Path("/dev/null"))
-        assert walk._do(old) == "UserItem, version 1: gone"
+        assert _migrate(table, old) == "UserItem, version 1: gone"
         assert table.find(old) is None
 
     def test_a_position_of_another_walk_is_refused(self, tmp_path: Path) -> None:
@@ -238,8 +236,8 @@ class TestSmall:
         assert command.main(arguments) == 2
 
 
-def _beginning(table: Table, segments: int = 1) -> position.Position:
-    return position.Position(table.name, [position.Segment() for _ in range(segments)])
+def _migrate(table: Table, item: RawItem) -> str:
+    return migrating(table, kinds_of(table.name), Pace(FAST), is_dry=False)(item)
 
 
 def test_the_pace_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
