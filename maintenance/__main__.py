@@ -21,6 +21,7 @@ _EXAMPLES = """examples:
   python -m maintenance migrate --stage prod --table accounts --dry-run   what there is, by class and version
   python -m maintenance migrate --stage prod --table accounts             write old items in today's form
   python -m maintenance new-epoch --stage prod                            after a restore of the scorebook
+  python -m maintenance publish-captures --stage prod                     once, after an upgrade from 0.1
 """
 
 
@@ -48,6 +49,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Gives every user's feed a new epoch. Run it after a restore of the scorebook, before the API is "
         "opened again: every phone then pulls everything and keeps what it has not sent yet.",
     ).set_defaults(table="scorebook")
+    commands.add_parser(
+        "publish-captures",
+        parents=[walks],
+        help="put captures into the feed that arrived before there was a scorebook",
+        description="Puts every capture that has metrics into its user's feed, unless it is there already.",
+    ).set_defaults(table="captures")
     return parser
 
 
@@ -113,6 +120,8 @@ def _deed(given: argparse.Namespace, table: "Table", pace: "Pace") -> "Deed":
     deed: Deed
     if given.command == "new-epoch":
         deed = importlib.import_module("maintenance.epochs").renewing(table, pace, is_dry=given.dry_run)
+    elif given.command == "publish-captures":
+        deed = importlib.import_module("maintenance.feed").publishing_old(pace, is_dry=given.dry_run)
     else:
         kinds = importlib.import_module("maintenance.tables").kinds_of(table.name)
         deed = importlib.import_module("maintenance.migration").migrating(table, kinds, pace, is_dry=given.dry_run)
