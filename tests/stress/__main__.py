@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.stress", description="Fault campaigns, repeatable by seed.")
     parser.add_argument("campaigns", nargs="*", metavar="CAMPAIGN", type=_name, help=f"{', '.join(CAMPAIGNS)} (all)")
     parser.add_argument("--seed", type=int, metavar="N", help="repeats an earlier run's choices (default: a new one)")
-    parser.add_argument("--full", action="store_true", help="the full size, some 20 minutes (default: the size of CI)")
+    parser.add_argument("--full", action="store_true", help="the full size, some 30 minutes (default: the size of CI)")
     return parser
 
 
