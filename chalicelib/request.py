@@ -20,6 +20,7 @@ from chalicelib.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
+from chalicelib.forms import told
 
 JSON = "application/json"
 BINARY = "application/octet-stream"
@@ -164,9 +165,7 @@ def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
 def field_error(error: msgspec.ValidationError) -> FieldError:
     """Return where a value stands that does not fit, and what is wrong with it."""
     detail, _, path = str(error).partition(" - at `")
-    if " matching regex" in detail:
-        detail = "It does not have the form of this field; the documentation of the operation tells it"
-    return FieldError(path.rstrip("`") or "$", detail)
+    return FieldError(path.rstrip("`") or "$", told(detail))
 
 
 def _decode_json(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:

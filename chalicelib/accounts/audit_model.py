@@ -5,7 +5,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from chalicelib.forms import of_form
 from chalicelib.operation import ListQuery
+
+Day = Annotated[str, of_form(r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z", "a day, such as 2026-11-24")]
 
 
 class AuditQuery(ListQuery, frozen=True, forbid_unknown_fields=True):
@@ -15,7 +18,7 @@ class AuditQuery(ListQuery, frozen=True, forbid_unknown_fields=True):
         date: The day, in UTC; today when it is left out.
     """
 
-    date: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z")] | None = None
+    date: Day | None = None
 
 
 class AuditRecord(msgspec.Struct, frozen=True):

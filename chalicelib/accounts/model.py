@@ -5,9 +5,17 @@ from typing import Annotated
 
 import msgspec
 
+from chalicelib.forms import of_form
+
 Username = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Email = Annotated[
-    str, msgspec.Meta(min_length=3, max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+\Z")
+    str,
+    of_form(
+        r"^[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+\Z",
+        "an e-mail address: one @, and no spaces",
+        min_length=3,
+        max_length=254,
+    ),
 ]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 NewPassword = Annotated[str, msgspec.Meta(min_length=8, max_length=1024)]

@@ -7,13 +7,21 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from chalicelib.accounts.model import Email, NewPassword, SentPassword, Username
+from chalicelib.forms import UUID, WITHOUT_CONTROLS, of_form
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
-Phone = Annotated[str, msgspec.Meta(max_length=32, pattern=r"^\+?[0-9][0-9 ()./-]{2,30}\Z")]
+Name = Annotated[str, of_form(*WITHOUT_CONTROLS, min_length=1, max_length=100)]
+Phone = Annotated[
+    str,
+    of_form(
+        r"^\+?[0-9][0-9 ()./-]{2,30}\Z",
+        "a telephone number: 3 to 31 digits, spaces, and ( ) . / -, the first a digit, with or without + before it",
+        max_length=32,
+    ),
+]
 Handedness = Literal["left", "right", "both"]
 Role = Literal["bowler", "researcher", "admin"]
 SentCode = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
-Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
+Id = Annotated[str, of_form(*UUID)]
 
 
 class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

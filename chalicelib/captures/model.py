@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import msgspec
 
-CaptureId = Annotated[
-    str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z", description="The SHA-256 of a capture's bytes, in hex.")
-]
+from chalicelib.forms import SHA256, of_form
+
+CaptureId = Annotated[str, of_form(*SHA256, description="The SHA-256 of a capture's bytes, in hex.")]
 SMALLEST_CAPTURE_BYTES = 256
 """A capture begins with the device's first page."""
 LARGEST_CAPTURE_BYTES = 64 * 1024 * 1024
@@ -15,7 +15,7 @@ REJECTED = "rejected"
 PENDING = "pending"
 
 ShortText = Annotated[str, msgspec.Meta(max_length=64)]
-Sha256Hex = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Sha256Hex = Annotated[str, of_form(*SHA256)]
 
 
 class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

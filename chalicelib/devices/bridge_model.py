@@ -5,10 +5,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from chalicelib.forms import WITHOUT_CONTROLS, of_form
+
 ShortText = Annotated[str, msgspec.Meta(max_length=64)]
 Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-BridgeName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
+BridgeName = Annotated[str, of_form(*WITHOUT_CONTROLS, min_length=1, max_length=64)]
 BridgeKind = Literal["personal", "lane"]
 """Whether a bridge reads its owner's devices alone, or those of whoever bowls where it stands."""
 

@@ -6,19 +6,20 @@ from typing import Annotated
 import msgspec
 
 from chalicelib.devices.bridge_model import BridgeKind, BridgeName
+from chalicelib.forms import SHA256, UUID, WITHOUT_CONTROLS, of_form
 
 Serial = Annotated[
-    str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,16}\Z", description="A device's serial, as FORMAT.md has it.")
-]
-Label = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-SecretSha256 = Annotated[
-    str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z", description="The SHA-256 of a bridge's secret, in hex.")
-]
-BridgeId = Annotated[
     str,
-    msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z", description="A bridge."),
+    of_form(
+        r"^[A-Za-z0-9._-]{1,16}\Z",
+        "a device's serial: 1 to 16 of A-Z, a-z, 0-9, ., _ and -",
+        description="A device's serial, as FORMAT.md has it.",
+    ),
 ]
+Label = Annotated[str, of_form(*WITHOUT_CONTROLS, min_length=1, max_length=64)]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+SecretSha256 = Annotated[str, of_form(*SHA256, description="The SHA-256 of a bridge's secret, in hex.")]
+BridgeId = Annotated[str, of_form(*UUID, description="A bridge.")]
 
 
 class NewDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

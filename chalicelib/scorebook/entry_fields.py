@@ -7,15 +7,19 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
+from chalicelib.forms import of_form
 from chalicelib.scorebook.moments import LONGEST, PATTERN
 
 ID_PATTERN = r"^[A-Za-z0-9_.-]{1,64}\Z"
-EntryId: TypeAlias = Annotated[str, msgspec.Meta(pattern=ID_PATTERN, max_length=64)]
+EntryId: TypeAlias = Annotated[str, of_form(ID_PATTERN, "an id: 1 to 64 of A-Z, a-z, 0-9, _, . and -", max_length=64)]
 Label: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Place: TypeAlias = Annotated[str, msgspec.Meta(max_length=128)]
 Short: TypeAlias = Annotated[str, msgspec.Meta(max_length=64)]
 Long: TypeAlias = Annotated[str, msgspec.Meta(max_length=2000)]
-Moment: TypeAlias = Annotated[str, msgspec.Meta(pattern=PATTERN, max_length=LONGEST)]
+Moment: TypeAlias = Annotated[
+    str,
+    of_form(PATTERN, "a time as of RFC 3339 with its offset, such as 2026-11-24T18:00:00Z", max_length=LONGEST),
+]
 Lane: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 FrameNumber: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=10)]
 Board: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=60)]

@@ -11,10 +11,8 @@ import msgspec
 
 from chalicelib.operation import ListQuery
 from chalicelib.schemas import REFERENCE, attribute_meanings, inline_schema
-from chalicelib.scorebook.entry_fields import EntryId
+from chalicelib.scorebook.entry_fields import EntryId, Moment
 from chalicelib.scorebook.entry_types import EntryType
-
-QueryMoment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class EntryAnswer(msgspec.Struct, frozen=True):
@@ -55,8 +53,8 @@ class SessionListQuery(ListQuery, frozen=True, forbid_unknown_fields=True, renam
         establishment_id: Only sessions at this establishment.
     """
 
-    begins: QueryMoment | None = None
-    ends: QueryMoment | None = None
+    begins: Moment | None = None
+    ends: Moment | None = None
     event_id: EntryId | None = None
     establishment_id: EntryId | None = None
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from chalicelib.errors import FieldError
+from chalicelib.forms import told
 from chalicelib.scorebook.entry_fields import PINS
 from chalicelib.scorebook.entry_types import EntryType
 from chalicelib.scorebook.moments import read_moment
@@ -69,10 +70,7 @@ def _each_error(entry_type: EntryType, fields: Mapping[str, Any], *, is_whole: b
 
 
 def _told(error: msgspec.ValidationError) -> str:
-    detail = str(error).partition(" - at `")[0]
-    if " matching regex" in detail:
-        return "It does not have the form of this field; the documentation of the operation tells it"
-    return detail
+    return told(str(error).partition(" - at `")[0])
 
 
 _MOMENTS = ("started_at", "thrown_at")

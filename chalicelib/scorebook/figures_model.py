@@ -1,13 +1,8 @@
 """What the API asks for and answers about statistics."""
 
-from datetime import datetime
-from typing import Annotated
-
 import msgspec
 
-from chalicelib.scorebook.entry_fields import EntryId
-
-_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+from chalicelib.scorebook.entry_fields import EntryId, Moment
 
 
 class StatisticsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"begins": "from", "ends": "to"}):
@@ -22,8 +17,8 @@ class StatisticsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
         ball_id: What this ball did: each figure counts the shots that it judges, games those bowled with it throughout.
     """
 
-    begins: _Moment | None = None
-    ends: _Moment | None = None
+    begins: Moment | None = None
+    ends: Moment | None = None
     event_id: EntryId | None = None
     session_id: EntryId | None = None
     establishment_id: EntryId | None = None

@@ -7,10 +7,9 @@ for, and the next one goes on.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.errors import InvalidQuery
+from chalicelib.errors import FieldError, InvalidQuery
 from chalicelib.lists import decode_position, encode_position
 from chalicelib.operation import ListQuery
 from chalicelib.scorebook import pages, reading, rows, store, tree
@@ -99,21 +98,27 @@ def _source(user_id: str, entry_type: EntryType, query: ListQuery) -> _Source | 
     return _by_id(user_id, entry_type.name)
 
 
-def sessions_between(begins: datetime | None, ends: datetime | None) -> Stretch:
+def sessions_between(begins: str | None, ends: str | None) -> Stretch:
     """Return where the sessions of a time stand, the newest first.
 
     Args:
         begins: They started then or later.
         ends: They started before then.
+
+    Raises:
+        InvalidQuery: There is no such moment.
     """
-    first = tree.SESSIONS + ("" if begins is None else _key(begins))
-    last = tree.SESSIONS + (_LAST if ends is None else _key(ends))
+    first = tree.SESSIONS + ("" if begins is None else _key("from", begins))
+    last = tree.SESSIONS + (_LAST if ends is None else _key("to", ends))
     # Where it begins after it ends nothing is asked for; DynamoDB takes no such stretch.
     return Stretch(min(first, last), last, newest_first=True)
 
 
-def _key(moment: datetime) -> str:
-    return tree.started_key(moment.astimezone(UTC).isoformat())
+def _key(name: str, moment: str) -> str:
+    try:
+        return tree.started_key(moment)
+    except ValueError as error:
+        raise InvalidQuery(f"{name}: {error}.", errors=(FieldError(f"$.{name}", str(error)),)) from error
 
 
 def _of_parent(user_id: str, query: Any) -> _Source | None:

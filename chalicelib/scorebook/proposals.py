@@ -41,7 +41,7 @@ def shots_for(user_id: str, capture_id: str) -> ShotProposals:
     if capture.fields.get("start_at") is None:
         return ShotProposals(())
     start = read_moment(capture.fields["start_at"])
-    stretch = sessions_between(_moved(start, -LONGEST_SESSION), _moved(start, NEAR))
+    stretch = sessions_between(_moved(start, -LONGEST_SESSION).isoformat(), _moved(start, NEAR).isoformat())
     sessions = [rows.read_row(item) for item in pages.by_position(user_id, stretch, None, _MOST_SESSIONS)]
     shots = [shot for session in sessions for shot in _shots_of(user_id, session.id)]
     proposals = shot_proposals(capture, shots, _equipment(user_id, shots), NEAR.total_seconds())

@@ -1,6 +1,5 @@
 """Statistics: figures over sessions, filters, entered totals, practice, and what reading them costs."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -89,7 +88,7 @@ def test_no_more_is_read_than_the_range(phone: Phone, monkeypatch: pytest.Monkey
     for day in range(1, 6):
         add_game(phone, make_session(phone.bowler, f"2026-11-0{day}T18:00:00Z"), PERFECT)
     user_id = phone.user_id
-    query = StatisticsQuery(datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 4, tzinfo=UTC))
+    query = StatisticsQuery("2026-11-02T00:00:00Z", "2026-11-04T00:00:00Z")
     wire = Wire(monkeypatch)
     assert figures.show(user_id, query).sessions == 2
     assert [call.operation for call in wire.own] == ["GetItem", "Query", "Query", "Query"]
