@@ -142,14 +142,18 @@ def get(key: str) -> bytes | None:
 
 def is_there(key: str) -> bool:
     """Return whether there is an object under a key."""
+    return arrived_at(key) is not None
+
+
+def arrived_at(key: str) -> datetime | None:
+    """Return when S3 took the object under a key; None when there is none."""
     try:
-        _client().head_object(Bucket=settings().raw_bucket, Key=key)
+        return _client().head_object(Bucket=settings().raw_bucket, Key=key)["LastModified"]
     except ClientError as error:
         # An answer to HEAD has no body, and so no better code than its status.
         if error.response["Error"]["Code"] == "404":
-            return False
+            return None
         raise
-    return True
 
 
 def remove(key: str, etag: str) -> None:

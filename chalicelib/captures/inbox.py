@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib import queue
 from chalicelib.accounts.closing import AccountClosing
-from chalicelib.captures import bucket, inbox_store, store
+from chalicelib.captures import bucket, inbox_store, late_rows, store
 from chalicelib.captures.cursor import encode_cursor
 from chalicelib.captures.items import CaptureItem
 from chalicelib.captures.model import REJECTED, InboxEntry, InboxList
@@ -87,7 +87,7 @@ def deliver(serial: str, key: str) -> None:
     if recipient is None:
         return
     etag = _copy(row, recipient)
-    store.add(moved_row(row, recipient))
+    late_rows.add(moved_row(row, recipient))
     if etag is not None:
         bucket.remove(str(row.object_key), etag)
     brought = brought_item(owner_of(place), str(row.bridge_id), sha256, recipient)

@@ -4,11 +4,12 @@ import hashlib
 import re
 import time
 from dataclasses import replace
+from datetime import datetime
 
 import msgspec
 
 from chalicelib.call import Caller
-from chalicelib.captures import bucket, inbox, ownership, store
+from chalicelib.captures import bucket, inbox, late_rows, ownership, store
 from chalicelib.captures.cursor import encode_cursor
 from chalicelib.captures.items import CaptureItem, TicketItem
 from chalicelib.captures.model import PENDING, REJECTED, CaptureList, CaptureView, Provenance, RawLink
@@ -90,7 +91,7 @@ def _keep_for_bridge(caller: Caller, upload: Upload, inspection: Inspection, dat
 def _keep(upload: Upload, inspection: Inspection, data: bytes) -> tuple[CaptureItem, bool]:
     row = inspected_row(upload, inspection)
     bucket.put_once(row.object_key, data, upload.sha256)
-    return store.add(row)
+    return late_rows.add(row)
 
 
 def _inspect(data: bytes) -> Inspection:
@@ -166,6 +167,11 @@ def raw(user_id: str, sha256: str) -> bytes | RawLink:
 def read_object(user_id: str, sha256: str) -> bytes | None:
     """Return the bytes of an object, with or without a row; None when there is no such object."""
     return bucket.get(bucket.object_key(user_id, sha256))
+
+
+def arrived_at(place: str, sha256: str) -> datetime | None:
+    """Return when S3 took an object, with or without a row; None when there is no such object."""
+    return bucket.arrived_at(bucket.object_key(place, sha256))
 
 
 parse_object_key = bucket.parse_object_key

@@ -9,11 +9,14 @@ from chalicelib.captures.items import CaptureItem, TicketItem
 from chalicelib.captures.model import REJECTED
 from chalicelib.captures.places import NOBODY, owner_of
 from chalicelib.dynamodb import ConditionFailedError, write_together
+from chalicelib.partition import CapturesRow
 
 Position = tuple[str, str]
 """Where a list stands in the caller's own partition: the received key and the sort key of the last item."""
 
 partition = rows.partition
+RESULT_PREFIX = "M#"
+"""What the algorithm unit keeps beside the rows begins so."""
 _NOTHING_KEPT = "Nothing was kept: this account is being deleted."
 
 
@@ -57,6 +60,14 @@ def find(place: str, sha256: str) -> CaptureItem | None:
         return CaptureItem.get(partition(place), sort_key(sha256), consistent_read=True)
     except DoesNotExist:
         return None
+
+
+def has_result(place: str, sha256: str) -> bool:
+    """Return whether something was computed of a capture."""
+    found = CapturesRow.query(
+        partition(place), CapturesRow.sk.startswith(f"{RESULT_PREFIX}{sha256}#"), consistent_read=True, limit=1
+    )
+    return next(iter(found), None) is not None
 
 
 def put_ticket(ticket: TicketItem) -> None:

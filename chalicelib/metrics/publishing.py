@@ -23,7 +23,8 @@ def publish(user_id: str, sha256: str, result: MetricsItem, data: bytes | None) 
         user_id: Whose.
         sha256: The capture.
         result: What was computed from it.
-        data: Its bytes, which tell of it when their event came before its row; None where they were not held.
+        data: Its bytes, which tell of it when their event came before its row, for the time until the row has it
+            looked at again (`captures.late_rows`); None where they were not held.
 
     Raises:
         AccountClosing: The account is being deleted, or was.
@@ -32,8 +33,12 @@ def publish(user_id: str, sha256: str, result: MetricsItem, data: bytes | None) 
     found = _row(user_id, sha256)
     if found is not None:
         publish_in_feed(user_id, _of_row(found, _summary(result)))
-    elif data is not None and (inspection := _inspect(data)) is not None:
-        publish_in_feed(user_id, _of_bytes(sha256, inspection, _summary(result)))
+        return
+    inspection = None if data is None else _inspect(data)
+    # Not now: done again it must be the same, and a queue may be hours behind.
+    arrived_at = None if inspection is None else captures.arrived_at(user_id, sha256)
+    if inspection is not None and arrived_at is not None:
+        publish_in_feed(user_id, _of_bytes(sha256, inspection, arrived_at, _summary(result)))
 
 
 def _row(user_id: str, sha256: str) -> CaptureView | None:
@@ -63,11 +68,12 @@ def _of_row(view: CaptureView, metrics: Mapping[str, Any]) -> PublishedCapture:
     )
 
 
-def _of_bytes(sha256: str, inspection: Inspection, metrics: Mapping[str, Any]) -> PublishedCapture:
-    """Return what the bytes tell; they arrived just now."""
-    now = datetime.now(UTC)
+def _of_bytes(
+    sha256: str, inspection: Inspection, arrived_at: datetime, metrics: Mapping[str, Any]
+) -> PublishedCapture:
+    """Return what the bytes tell, until there is a row."""
     serial = inspection.first.serial if inspection.first else None
-    return PublishedCapture(sha256, serial, now, now, str(inspection.state), metrics)
+    return PublishedCapture(sha256, serial, arrived_at, arrived_at, str(inspection.state), metrics)
 
 
 def _summary(result: MetricsItem) -> dict[str, dict[str, Any]]:

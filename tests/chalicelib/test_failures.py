@@ -14,6 +14,7 @@ from chalicelib.captures import store as capture_store
 from chalicelib.captures.items import CaptureItem
 from chalicelib.metrics import service as metrics
 from chalicelib.metrics import store as metrics_store
+from chalicelib.scorebook import store as scorebook_store
 from chalicelib.settings import settings
 from tests.chalicelib.faults import FAULTS, Operation, try_every_call
 from tests.chalicelib.people import new_user_id
@@ -57,10 +58,19 @@ def _unprocessed() -> tuple[str, str]:
     return user_id, sha256
 
 
+def _kept() -> tuple[str, str]:
+    user_id, data = _new_capture()
+    with without_events():
+        view, _ = _upload((user_id, data))
+    return user_id, view.id
+
+
 def _check_computed(owned: tuple[str, str], _: Any) -> None:
     item = metrics_store.find(*owned)
     assert item is not None
     assert item.state == "ready"
+    (entry,) = scorebook_store.all_entries(owned[0])
+    assert entry["ver"]["N"] == "1"
 
 
 def _assert_object_first(owned: tuple[str, bytes]) -> None:
@@ -70,6 +80,9 @@ def _assert_object_first(owned: tuple[str, bytes]) -> None:
 
 OPERATIONS = {
     "upload": Operation(_new_capture, _upload, _check_kept, _assert_object_first),
+    "process a kept one": Operation(
+        _kept, lambda owned: metrics.process_object(bucket.object_key(*owned)), _check_computed
+    ),
     "process": Operation(
         _unprocessed, lambda owned: metrics.process_object(bucket.object_key(*owned)), _check_computed
     ),
