@@ -29,9 +29,11 @@ _EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinf
 def captures_for(user_id: str, shot_id: str) -> CaptureProposals:
     """Return captures that may be of a shot, the best first; errors as of `reading.find`."""
     shot = reading.find(user_id, ("shot", shot_id))
-    others = [row for row in _shots_of(user_id, shot.fields["session_id"]) if row.id != shot_id]
+    begins, ends = _times_of(user_id, shot)
+    near = [*_shots_between(user_id, begins, ends), *_shots_of(user_id, shot.fields["session_id"])]
+    others = [row for row in near if row.id != shot_id]
     linked = {str(row.fields["capture_id"]): row.id for row in others if row.fields.get("capture_id")}
-    found = _captures_between(user_id, *_times_of(user_id, shot))
+    found = _captures_between(user_id, begins, ends)
     return CaptureProposals(tuple(capture_proposals(shot, found, _equipment(user_id, [shot]), linked)[:MOST]))
 
 
@@ -41,16 +43,23 @@ def shots_for(user_id: str, capture_id: str) -> ShotProposals:
     if capture.fields.get("start_at") is None:
         return ShotProposals(())
     start = read_moment(capture.fields["start_at"])
-    stretch = sessions_between(_moved(start, -LONGEST_SESSION).isoformat(), _moved(start, NEAR).isoformat())
-    sessions = [rows.read_row(item) for item in pages.by_position(user_id, stretch, None, _MOST_SESSIONS)]
-    shots = [shot for session in sessions for shot in _shots_of(user_id, session.id)]
+    shots = _shots_between(user_id, start, _moved(start, NEAR))
     proposals = shot_proposals(capture, shots, _equipment(user_id, shots), NEAR.total_seconds())
     return ShotProposals(tuple(proposals[:MOST]))
 
 
+def _shots_between(user_id: str, begins: datetime, ends: datetime) -> list[Row]:
+    """Return the shots of the newest sessions that may have been under way in a time."""
+    stretch = sessions_between(_moved(begins, -LONGEST_SESSION).isoformat(), ends.isoformat())
+    found = pages.by_position(user_id, stretch, None, _MOST_SESSIONS)
+    return [shot for session in map(rows.read_row, found) for shot in _shots_of(user_id, session.id)]
+
+
 def _shots_of(user_id: str, session_id: str) -> list[Row]:
-    below = map(rows.read_row, store.below(user_id, tree.below_session(session_id)))
-    return [row for row in below if row.type == "shot"]
+    """Return the shots of a session, but not those of a deleted game that are still to be removed."""
+    below = [rows.read_row(item) for item in store.below(user_id, tree.below_session(session_id))]
+    games = {None, *(row.id for row in below if row.type == "game")}
+    return [row for row in below if row.type == "shot" and row.fields.get("game_id") in games]
 
 
 def _times_of(user_id: str, shot: Row) -> tuple[datetime, datetime]:

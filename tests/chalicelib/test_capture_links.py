@@ -4,6 +4,8 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from chalicelib.devices import claims
 from chalicelib.devices.model import NewDevice
 from chalicelib.metrics import service
@@ -83,6 +85,35 @@ def test_captures_are_proposed_by_device_and_time(api: Api) -> None:
     assert proposals(phone, f"/v1/shots/{shot}/capture-proposals")[0]["reasons"] == ["linked", "device", "time"]
     back = proposals(phone, f"/v1/captures/{own}/shot-proposals")
     assert [(each["shot_id"], each["linked_capture_id"]) for each in back] == [(shot, None), (other, taken)]
+
+
+def test_a_capture_taken_by_another_sessions_shot_is_told(api: Api) -> None:
+    """Practice beside the league at the same hour: what one's shot names comes last for the other's, with that shot."""
+    phone = Phone.of_new_user(api)
+    league = make_session(phone.bowler)
+    practice = make_session(phone.bowler, (THROWN - timedelta(minutes=20)).isoformat())
+    taken, free = published(phone, "taken", 0), published(phone, "free", 30)
+    other = make(phone.bowler, "shot", session_id=practice, shot_number=1, count=3, capture_id=taken)
+    for fields in ({"thrown_at": THROWN.isoformat()}, {}):
+        shot = make(phone.bowler, "shot", session_id=league, shot_number=1, count=3, **fields)
+        found = proposals(phone, f"/v1/shots/{shot}/capture-proposals")
+        assert [(each["capture_id"], each["linked_shot_id"]) for each in found] == [(free, None), (taken, other)]
+
+
+def test_shots_of_a_deleted_game_are_not_proposed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even before they are removed: neither as a capture's, nor as who has taken one."""
+    monkeypatch.setattr("chalicelib.jobs.send", lambda _: None)
+    phone = Phone.of_new_user(api)
+    session, capture_id = make_session(phone.bowler), published(phone, "one", 0)
+    game = make(phone.bowler, "game", session_id=session, game_number=1)
+    place = {"session_id": session, "game_id": game, "frame_number": 1}
+    make(phone.bowler, "shot", **place, shot_number=1, count=3, capture_id=capture_id)
+    kept = make(phone.bowler, "shot", session_id=session, shot_number=1, count=3)
+    assert phone.bowler("DELETE", path_of("game", game), headers={"If-Match": "*"}).status == 204
+    back = proposals(phone, f"/v1/captures/{capture_id}/shot-proposals")
+    assert [each["shot_id"] for each in back] == [kept]
+    (found,) = proposals(phone, f"/v1/shots/{kept}/capture-proposals")
+    assert (found["capture_id"], found["linked_shot_id"]) == (capture_id, None)
 
 
 def test_a_claimed_device_tells_the_ball(api: Api) -> None:
