@@ -46,8 +46,9 @@ class ModelEntry:
     field_times: dict[str, float] = field(default_factory=dict)
 
     def view(self) -> Fields:
-        """Return it as a client sees it."""
-        return {"id": self.id, "type": self.type, "ver": self.ver, "deleted": self.deleted, "fields": self.fields}
+        """Return it as a client sees it; of a deleted entry without its fields."""
+        fields = {} if self.deleted else self.fields
+        return {"id": self.id, "type": self.type, "ver": self.ver, "deleted": self.deleted, "fields": fields}
 
 
 class ModelServer:

@@ -78,7 +78,7 @@ def _settle(db: sqlite3.Connection, row: EntryRow, sent: Change, result: PushRes
     outbox.drop(db, sent)
     match result.status:
         case "applied" | "duplicate":
-            _take_applied(db, row, sent, result.ver or 0)
+            _take_applied(db, row, sent, result.status, result.ver or 0)
             return Fate.TAKEN
         case "merged":
             return _take_merged(db, row, sent, result, now)
@@ -89,19 +89,25 @@ def _settle(db: sqlite3.Connection, row: EntryRow, sent: Change, result: PushRes
     raise WrongAnswerError(f"The server says {result.status} of {row.type} {row.id}, which this client does not know.")
 
 
-def _take_applied(db: sqlite3.Connection, row: EntryRow, sent: Change, ver: int) -> None:
+def _take_applied(db: sqlite3.Connection, row: EntryRow, sent: Change, status: str, ver: int) -> None:
     if sent.op == "delete":
         forget(db, row)
         return
-    if ver > row.ver:
+    is_news = ver > row.ver
+    is_exact = ver == (sent.base_ver or 0) + 1 or status == "duplicate"
+    if is_news:
         row.base, row.ver, row.is_deleted_there = sent.onto(row.base or {}), ver, False
     # Otherwise a pull has brought this or a later version already.
     show(db, row)
+    if is_news and not is_exact:
+        # It came back from a deletion, perhaps with what others had written before that: the next pull is to bring it.
+        row.ver = ver - 1
+        entries.keep(db, row)
 
 
 def _take_merged(db: sqlite3.Connection, row: EntryRow, sent: Change, result: PushResult, now: str) -> Fate:
     server = result.server
-    if server and server.deleted:
+    if _is_gone(row, server):
         return _hold_whole(db, row, sent, now)
     if server and server.ver > row.ver:
         take(db, row, server)
@@ -114,7 +120,7 @@ def _take_merged(db: sqlite3.Connection, row: EntryRow, sent: Change, result: Pu
 
 
 def _take_conflict(db: sqlite3.Connection, row: EntryRow, sent: Change, server: ServerEntry | None, now: str) -> Fate:
-    if server and server.deleted:
+    if _is_gone(row, server):
         return _hold_whole(db, row, sent, now)
     if sent.op == "delete":
         entries.unhide(db, row.key)
@@ -126,17 +132,27 @@ def _take_conflict(db: sqlite3.Connection, row: EntryRow, sent: Change, server: 
         _hold(db, row, replace(sent, fields=contested), "conflict", now)
     if sent.op == "patch":
         _send_uncontested(db, row, sent, contested)
-    show(db, row)
+    if row.ver:
+        show(db, row)
+    # A new entry that met one whose row the reply does not show stays as the user wrote it until a pull brings that.
     return Fate.HELD if contested or sent.op == "delete" else Fate.SENT_AGAIN
 
 
 def _contested(base: Fields, sent: Change) -> Fields:
-    """Return the fields of a change that another phone has changed as well, to something else."""
+    """Return the fields of a change that another phone has changed as well, to something else.
+
+    Whoever made an entry saw nothing of the one that another phone made of the same id: all that differs is contested.
+    """
     return {
         name: value
         for name, value in sent.fields.items()
-        if not is_same(base.get(name), sent.seen.get(name)) and not is_same(base.get(name), value)
+        if not is_same(base.get(name), value) and (sent.op == "put" or not is_same(base.get(name), sent.seen.get(name)))
     }
+
+
+def _is_gone(row: EntryRow, server: ServerEntry | None) -> bool:
+    """Whether the server has deleted an entry, also when the reply had no room for its row and a pull has told it."""
+    return server.deleted if server else row.is_deleted_there
 
 
 def _send_uncontested(db: sqlite3.Connection, row: EntryRow, sent: Change, contested: Fields) -> None:
@@ -166,6 +182,9 @@ def _take_rejected(
         waiting.fields = waiting.onto(sent.fields)
         outbox.keep(db, waiting)
         return Fate.SENT_AGAIN
+    if row.is_deleted_there and sent.op != "delete":
+        # Such as a score in a game that is deleted with its session. It goes from here, so all of it is kept.
+        return _hold_whole(db, row, sent, now)
     _hold(db, row, sent, "rejected", now, problem)
     if sent.op == "delete":
         entries.unhide(db, row.key)
