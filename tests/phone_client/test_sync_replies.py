@@ -52,7 +52,7 @@ def test_what_a_score_brings_back_is_shown_as_the_server_has_it(
 def test_a_note_that_came_too_late_is_held_also_when_the_reply_has_no_room(
     new_phone: NewPhone, network: Between, server: ModelServer
 ) -> None:
-    """A ball is deleted elsewhere while a note on it waits: the note is held although the reply does not show the ball."""
+    """A ball is deleted elsewhere while a note on it waits: the note is held although the reply has no row."""
     one, other = new_phone(), new_phone()
     one.book.add("ball", "b1", name="Phaze II")
     sync_all(server, one, other)
@@ -68,14 +68,14 @@ def test_a_note_that_came_too_late_is_held_also_when_the_reply_has_no_room(
 def test_an_entry_that_contradicts_the_servers_is_held_whole(
     new_phone: NewPhone, network: Between, server: ModelServer, rows: Callable[[PushReply], PushReply]
 ) -> None:
-    """Two phones made a shot of one id, right alone and wrong together: what this one noted is asked about, not lost."""
+    """Two phones made a shot of one id, right alone and wrong together: this one's is asked about, not lost."""
     one, other = new_phone(), new_phone()
     session = other.book.add("session", started_at="2026-11-24T18:00:00Z")
     shot = {"session_id": session, "shot_number": 2}
     sync_all(server, other, one)
     other.book.add("shot", "h1", **shot, count=7)
 
-    def refuse(reply: PushReply) -> PushReply:
+    def refuse(_: PushReply) -> PushReply:
         row = ServerEntry("h1", "shot", 1, fields={**shot, "count": 7})
         return rows(PushReply((PushResult("h1", "shot", "conflict", 1, row),)))
 

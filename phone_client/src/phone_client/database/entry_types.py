@@ -48,6 +48,7 @@ class EntryType:
         fields: By name, in the order of the table's columns.
         required: The fields that cannot be left out.
         parents: The type of the entry above, by the field that names it; with the one above an entry is deleted.
+        references: The type of another entry that must have been there once, by the field that names it.
         fixed: The fields that keep their value for good.
         is_read_only: Whether only the server writes it.
     """
@@ -56,6 +57,7 @@ class EntryType:
     fields: Mapping[str, Field]
     required: tuple[str, ...] = ()
     parents: Mapping[str, str] = field(default_factory=dict)
+    references: Mapping[str, str] = field(default_factory=dict)
     fixed: frozenset[str] = frozenset()
     is_read_only: bool = False
 
@@ -127,6 +129,7 @@ _TYPES = (
             "comment": COMMENT,
         },
         required=("started_at",),
+        references={"event_id": "event"},
     ),
     EntryType(
         "game",
