@@ -233,8 +233,12 @@ def test_a_page_and_its_cursor_are_one(
 
 
 def test_a_feed_that_leads_nowhere_ends_in_an_error(phone: Phone, network: Between) -> None:
-    """A server that says there is more, and gives nothing, is not asked for ever."""
+    """A server that says there is more, and gives nothing or the same again, is not asked for ever."""
     network.on_page = lambda _: PullReply((), cursor=network.cursors[-1], more=True)
+    with pytest.raises(WrongAnswerError, match="leads back to itself"):
+        phone.sync()
+    page = (ServerEntry("b1", "ball", 1, fields={"name": "x"}),)
+    network.on_page = lambda _: PullReply(page, cursor=network.cursors[-1], more=True)
     with pytest.raises(WrongAnswerError, match="leads back to itself"):
         phone.sync()
     network.on_page = lambda _: PullReply((), cursor="epoch-1/1/1", more=True, reset=True)

@@ -48,7 +48,7 @@ def take_pull(db: sqlite3.Connection, asked: SyncState, reply: PullReply, now: s
     if begins_anew:
         # This page is the first one of everything.
         state.begin_full_pull()
-    elif reply.more and not reply.changes and reply.cursor == asked.cursor:
+    elif reply.more and reply.cursor == asked.cursor:
         raise WrongAnswerError("The server's feed leads back to itself; what came so far is good.")
     take_page(db, reply.changes, state.run, is_full_pull=state.is_full_pull)
     state.cursor = reply.cursor
