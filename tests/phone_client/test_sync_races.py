@@ -189,3 +189,43 @@ def test_what_stands_below_a_deleted_entry_is_not_sent(phone: Phone, network: Be
     with phone.database.reading() as db:
         assert outbox.unsent_count(db) == 0
         assert entries.find(db, "game", game) is None
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_entry_that_comes_twice_on_a_page_is_as_it_came_last(
+    phone: Phone, network: Between, *, is_known: bool
+) -> None:
+    """A ball and its deletion on one page, as of a feed that is read while it grows, leave no ball."""
+    ball = ServerEntry("b1", "ball", 1, fields={"name": "x"})
+    pages = iter(([ball] * is_known, [ServerEntry("b1", "ball", 2, fields={"name": "y"}), _deleted("b1", 3)]))
+    network.on_page = lambda _: PullReply(tuple(next(pages)), "epoch-1/0/1")
+    phone.sync()
+    phone.sync()
+    assert phone.shown() == {}
+    pages = iter(([ball, _deleted("b1", 2), ServerEntry("b1", "ball", 3, fields={"name": "back"})],))
+    phone.sync()
+    assert phone.shown() == {("ball", "b1"): {"name": "back"}}
+
+
+def _deleted(ball_id: str, ver: int) -> ServerEntry:
+    return ServerEntry(ball_id, "ball", ver, deleted=True, fields={})
+
+
+def test_a_shot_that_moved_out_of_a_deleted_game_is_shown(new_phone: NewPhone, server: ModelServer) -> None:
+    """One phone moves a shot to another game and the other deletes the first game: the shot is there on both."""
+    one, other = new_phone(), new_phone()
+    session = one.book.add("session", started_at="2026-11-24T18:00:00Z")
+    games = [one.book.add("game", session_id=session, game_number=number) for number in (1, 2)]
+    shots = [
+        one.book.add("shot", session_id=session, game_id=games[0], frame_number=frame, shot_number=1, count=3)
+        for frame in (1, 2)
+    ]
+    sync_all(server, one, other)
+    other.book.change("shot", shots[0], {"game_id": games[1]})
+    one.book.delete("game", games[0])
+    sync_all(server, other, one)
+    server.work()
+    sync_all(server, one, other)
+    assert one.shown() == other.shown() == server.live()
+    assert ("shot", shots[0]) in one.shown()
+    assert ("shot", shots[1]) not in one.shown()

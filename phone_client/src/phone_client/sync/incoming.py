@@ -24,18 +24,23 @@ def take_page(db: sqlite3.Connection, changes: Sequence[ServerEntry], run: int, 
         is_full_pull: Whether it is going on. It brings what the server has, also where that is of a lower version than
             what is here, as after a restore; otherwise a lower version is an echo.
     """
-    known = entries.find_all(db, (change.id for change in changes))
+    known: dict[tuple[str, str], EntryRow | None] = {**entries.find_all(db, (change.id for change in changes))}
     new: dict[tuple[str, str], ServerEntry] = {}
     clean: dict[int, ServerEntry] = {}
     for change in changes:
-        row = known.get((change.type, change.id))
+        key = change.type, change.id
+        row = known.get(key)
         if row is None:
+            # An entry may come twice on a page; the later one counts.
+            new.pop(key, None)
             if not change.deleted:
-                new[change.type, change.id] = change
+                new[key] = change
         elif is_full_pull or change.ver > row.ver:
             row.run = run
             if change.deleted or _is_touched(row):
+                clean.pop(row.entry, None)
                 take(db, row, change)
+                known[key] = entries.find(db, *key)
             else:
                 clean[row.entry] = change
     _add(db, new.values(), run)

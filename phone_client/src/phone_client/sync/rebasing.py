@@ -18,6 +18,9 @@ def take(db: sqlite3.Connection, row: EntryRow, server: ServerEntry) -> None:
         return
     row.is_deleted_there = False
     row.base = fields
+    if row.hidden_by is not None and not _is_below(db, row):
+        # Another phone has moved it away from what the user deleted here.
+        row.hidden_by = None
     show(db, row)
 
 
@@ -70,3 +73,14 @@ def _take_deleted(db: sqlite3.Connection, row: EntryRow, fields: Fields) -> None
     row.is_deleted_there = True
     row.base = fields or row.base or {}
     entries.keep(db, row)
+
+
+def _is_below(db: sqlite3.Connection, row: EntryRow) -> bool:
+    """Whether an entry is, or stands below, what hides it."""
+    fields = outbox.over(row.base or {}, outbox.sent(db, row.entry), outbox.waiting(db, row.entry))
+    links = [
+        (kind, str(fields[name])) for name, kind in (row.kind.parents if row.kind else {}).items() if name in fields
+    ]
+    above = [entries.find(db, *link) for link in links]
+    keys = {row.key, *map("/".join, links), *(each.hidden_by for each in above if each)}
+    return row.hidden_by in keys
