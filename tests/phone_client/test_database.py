@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from phone_client.database import ENTRY_TYPES, Database, DatabaseError, FieldKind
+from phone_client.database import ENTRY_TYPES, Database, DatabaseError, FieldKind, connection
 from phone_client.database.connection import NewerDatabaseError
 from phone_client.database.migrations import MIGRATIONS
 from phone_client.scorebook import Scorebook
@@ -105,3 +105,50 @@ def test_every_field_has_its_column() -> None:
             assert columns == [("entry", "INTEGER"), *expected]
         views = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'view'")}
     assert views == {f"{name}s" for name in ENTRY_TYPES}
+
+
+def test_two_programs_may_make_a_file_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another program is writing into the new file, it is opened once that has ended."""
+    path = tmp_path / "scorebook.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr(connection.time, "sleep", lambda _: other.execute("COMMIT"))
+        with Database(path) as database:
+            assert _one(database, "PRAGMA journal_mode") == "wal"
+
+
+def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    """A file with tables that are not a scorebook's is refused as it is."""
+    path = tmp_path / "photos.db"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE photo (name TEXT)")
+    before = path.read_bytes()
+    with pytest.raises(DatabaseError, match="another program's"):
+        Database(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_a_newer_program_upgrades_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    """A program that goes on running while a newer one upgrades the file says so, and writes nothing into it."""
+    path = tmp_path / "scorebook.db"
+    with Database(path) as database:
+        book = Scorebook(database)
+        book.add("ball", "b1", name="Phaze II")
+        Database(path, (*MIGRATIONS, _NEXT)).close()
+        with pytest.raises(NewerDatabaseError, match="install a newer client"):
+            book.change("ball", "b1", {"name": "x"})
+        with pytest.raises(NewerDatabaseError):
+            book.get("ball", "b1")
+    with Database(path, (*MIGRATIONS, _NEXT)) as newer:
+        assert _one(newer, "SELECT name FROM balls") == "Phaze II"
+
+
+def test_nothing_is_written_inside_a_reading(tmp_path: Path) -> None:
+    """A transaction inside a reading, which would be taken back with it unnoticed, is a fault that shows at once."""
+    with Database(tmp_path / "scorebook.db") as database, database.reading():
+        with pytest.raises(RuntimeError, match="inside a reading"):
+            Scorebook(database).add("ball", name="Phaze II")
+    with Database(tmp_path / "scorebook.db") as database, database.transaction(), database.reading():
+        Scorebook(database).add("ball", name="Phaze II")
+    with Database(tmp_path / "scorebook.db") as database:
+        assert len(Scorebook(database).every("ball")) == 1

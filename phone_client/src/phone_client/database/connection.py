@@ -3,18 +3,27 @@
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from phone_client.database.migrations import MIGRATIONS, DatabaseError, NewerDatabaseError, Script, migrate
+from phone_client.database.migrations import (
+    MIGRATIONS,
+    DatabaseError,
+    NewerDatabaseError,
+    Script,
+    check_version,
+    migrate,
+)
 
 __all__ = ["Database", "DatabaseError", "NewerDatabaseError"]
 
 FILE_NAME = "scorebook.db"
 _BUSY_TIMEOUT_S = 30.0
+_BUSY_PAUSE_S = 0.02
 _OLDEST_SQLITE = (3, 37, 0)
 _OWNER_ONLY = 0o600
 
@@ -34,6 +43,8 @@ class Database:
     def __init__(self, path: Path, migrations: Sequence[Script] = MIGRATIONS) -> None:
         self.path = path
         self._lock = threading.RLock()
+        self._version = len(migrations)
+        self._is_reading = False
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
             raise DatabaseError(f"SQLite 3.37 or later is needed, and this is {sqlite3.sqlite_version}.")
         with self._translated():
@@ -68,9 +79,12 @@ class Database:
                 yield self._db
                 return
             self._db.execute("BEGIN")
+            self._is_reading = True
             try:
+                check_version(self._db, self._version)
                 yield self._db
             finally:
+                self._is_reading = False
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
 
@@ -81,11 +95,14 @@ class Database:
         Inside another transaction it is a part of that one.
         """
         with self._lock, self._translated():
+            if self._is_reading:
+                raise RuntimeError("A transaction inside a reading would be taken back with it.")
             if self._db.in_transaction:
                 yield self._db
                 return
             self._db.execute("BEGIN IMMEDIATE")
             try:
+                check_version(self._db, self._version)
                 yield self._db
                 self._commit()
             except BaseException:
@@ -97,11 +114,25 @@ class Database:
         self._db.execute("COMMIT")
 
     def _prepare(self, migrations: Sequence[Script]) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
-        # NORMAL would lose acknowledged rows when the power goes.
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.execute("PRAGMA foreign_keys = ON")
+        check_version(self._db, self._version)
+        self._use_wal()
+        # NORMAL would lose acknowledged rows when the power goes; on macOS only fullfsync reaches the disk itself.
+        for setting in ("synchronous = FULL", "fullfsync = ON", "checkpoint_fullfsync = ON", "foreign_keys = ON"):
+            self._db.execute(f"PRAGMA {setting}")
         migrate(self._db, migrations)
+
+    def _use_wal(self) -> None:
+        # SQLite does not wait by itself here when two programs make a new file at the same moment.
+        give_up_at_s = time.monotonic() + _BUSY_TIMEOUT_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at_s:
+                    raise
+                time.sleep(_BUSY_PAUSE_S)
+            else:
+                return
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

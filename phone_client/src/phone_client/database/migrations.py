@@ -29,10 +29,8 @@ def migrate(db: sqlite3.Connection, migrations: Sequence[Script] = MIGRATIONS) -
     """Bring a database up to date, each version in a transaction of its own.
 
     Raises:
-        NewerDatabaseError: It is of a later version; nothing was changed.
         sqlite3.Error: A script failed; the database is as it was.
     """
-    _check_version(_version(db), len(migrations))
     while (version := _version(db)) < len(migrations):
         db.execute("BEGIN IMMEDIATE")
         try:
@@ -52,12 +50,23 @@ def _version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _check_version(found: int, known: int) -> None:
+def check_version(db: sqlite3.Connection, known: int) -> None:
+    """Check that a database is one that this version may use, or a new one.
+
+    Raises:
+        NewerDatabaseError: It is of a later version, perhaps since a moment ago.
+        DatabaseError: It is another program's.
+    """
+    # Both of one state of the file: another program may be making it.
+    both = "SELECT user_version, EXISTS (SELECT 1 FROM sqlite_master) FROM pragma_user_version"
+    found, has_tables = db.execute(both).fetchone()
     if found > known:
         raise NewerDatabaseError(
             f"The scorebook on this phone is of version {found}, and this client knows version {known} and earlier. "
             "Nothing was changed; install a newer client."
         )
+    if found == 0 and has_tables:
+        raise DatabaseError("The file is another program's database. Nothing was changed; use another file.")
 
 
 def _statements(script: Script) -> list[str]:
