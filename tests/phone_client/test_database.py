@@ -2,12 +2,13 @@
 
 import sqlite3
 import stat
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from phone_client.database import ENTRY_TYPES, Database, DatabaseError, FieldKind, connection
+from phone_client.database import ENTRY_TYPES, Database, DatabaseError, FieldKind
 from phone_client.database.connection import NewerDatabaseError
 from phone_client.database.migrations import MIGRATIONS
 from phone_client.scorebook import Scorebook
@@ -112,7 +113,7 @@ def test_two_programs_may_make_a_file_at_once(tmp_path: Path, monkeypatch: pytes
     path = tmp_path / "scorebook.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        monkeypatch.setattr(connection.time, "sleep", lambda _: other.execute("COMMIT"))
+        monkeypatch.setattr(time, "sleep", lambda _: other.execute("COMMIT"))
         with Database(path) as database:
             assert _one(database, "PRAGMA journal_mode") == "wal"
 
@@ -145,10 +146,10 @@ def test_a_file_that_a_newer_program_upgrades_meanwhile_is_left_alone(tmp_path: 
 
 def test_nothing_is_written_inside_a_reading(tmp_path: Path) -> None:
     """A transaction inside a reading, which would be taken back with it unnoticed, is a fault that shows at once."""
-    with Database(tmp_path / "scorebook.db") as database, database.reading():
-        with pytest.raises(RuntimeError, match="inside a reading"):
-            Scorebook(database).add("ball", name="Phaze II")
-    with Database(tmp_path / "scorebook.db") as database, database.transaction(), database.reading():
-        Scorebook(database).add("ball", name="Phaze II")
     with Database(tmp_path / "scorebook.db") as database:
-        assert len(Scorebook(database).every("ball")) == 1
+        book = Scorebook(database)
+        with pytest.raises(RuntimeError, match="inside a reading"), database.reading():
+            book.add("ball", name="Phaze II")
+        with database.transaction(), database.reading():
+            book.add("ball", name="Phaze II")
+        assert len(book.every("ball")) == 1

@@ -229,3 +229,20 @@ def test_a_shot_that_moved_out_of_a_deleted_game_is_shown(new_phone: NewPhone, s
     assert one.shown() == other.shown() == server.live()
     assert ("shot", shots[0]) in one.shown()
     assert ("shot", shots[1]) not in one.shown()
+
+
+def test_what_another_program_pushed_during_a_pull_of_everything_stays(phone: Phone, network: Between) -> None:
+    """A page that was made before a new ball was pushed does not hold it, and that is no reason to remove it."""
+    phone.book.add("ball", "b1", name="x")
+    is_inside = False
+
+    def push_meanwhile(reply: PullReply) -> PullReply:
+        nonlocal is_inside
+        if not is_inside:
+            is_inside = True
+            phone.engine._push(SyncOutcome())
+        return reply
+
+    network.on_page = push_meanwhile
+    phone.sync()
+    assert ("ball", "b1") in phone.shown()

@@ -48,17 +48,20 @@ def take_reply(db: sqlite3.Connection, batch_id: str, reply: PushReply, now: str
     settled = Settled()
     if outbox.open_batch(db) != batch_id:
         return settled  # another process had the same reply
+    state = states.read(db)
     results = {(result.type, result.id): result for result in reply.results}
     for change in list(outbox.in_batch(db, batch_id)):
         row = entries.by_number(db, change.entry)
         result = results.get((row.type, row.id))
         if result is None:
             raise WrongAnswerError(f"The server does not say what became of {row.type} {row.id}. It is sent again.")
+        if result.status != "rejected":
+            # The server has it, whether or not a pull of everything that is going on was early enough to bring it.
+            row.run = state.run
         fate = _settle(db, row, change, result, now)
         settled.taken += fate is Fate.TAKEN
         settled.held += fate is Fate.HELD
     db.execute("DELETE FROM batch WHERE batch_id = ?", (batch_id,))
-    state = states.read(db)
     state.batches_acknowledged += 1
     state.largest_batch = min(DEFAULT_BATCH, state.largest_batch * 2)
     states.write(db, state)
