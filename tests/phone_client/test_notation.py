@@ -49,6 +49,17 @@ def test_a_foul_counts_nothing_and_leaves_the_pins() -> None:
     assert (spare.count, spare.pins_standing) == (10, 0)
 
 
+@pytest.mark.parametrize("first", ["F", "-", "@1,2,3,4,5,6,7,8,9,10"])
+def test_all_ten_on_the_second_ball_are_a_spare(first: str) -> None:
+    """After a foul or a miss ten pins stand, and / takes them all; in the tenth after a strike as well."""
+    assert _told(f"{first}/")[1] == (1, 2, 10, 0)
+    assert _told(*"X" * 10, f"{first}/")[-1] == (10, 3, 10, 0)
+    with pytest.raises(UsageError, match="needs a first ball"):
+        read_shots([*"X" * 10, "/"], Place())
+    had = [WrittenShot(1, 1, 0, None, foul=True)]
+    assert _told("/", "X", place=Place(had)) == [(1, 2, 10, 0), (2, 1, 10, 0)]
+
+
 def test_a_game_goes_on_where_it_was_left() -> None:
     """Shots that a game has, in whatever order, set the place of the next one; counts alone will do."""
     had = [WrittenShot(2, 1, 7, None), WrittenShot(1, 1, 10, None)]
@@ -63,6 +74,7 @@ def test_a_game_goes_on_where_it_was_left() -> None:
         (["9", "X"], "no full rack"),
         (["/"], "needs a first ball"),
         (["Z"], "no shot"),
+        (["10"], "X is a strike"),
         (["8 -"], "no shot"),
         (["@11"], "pins are 1 to 10"),
         (["@7", "@8"], "stands again"),

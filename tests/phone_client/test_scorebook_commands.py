@@ -2,6 +2,9 @@
 
 import json
 import re
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,6 +81,31 @@ def test_a_wrong_shot_writes_nothing(alone: OnPhone) -> None:
     assert (refused.code, refused.out) == (2, "")
     assert "more pins than the 1 that stand" in refused.err
     assert "score 0 so far" in alone("show", "last").out
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31T23:59", "soon"])
+def test_a_time_that_is_none_is_named(alone: OnPhone, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also at the ends of the calendar, where the offset of this machine leads out of it."""
+    monkeypatch.setenv("TZ", "UTC+1" if text.startswith("9") else "UTC-1")
+    time.tzset()
+    refused = alone("game", "add", "--at", text)
+    monkeypatch.undo()
+    time.tzset()
+    assert (refused.code, f"{text} is no time such as" in refused.err) == (2, True)
+
+
+def test_two_terminals_write_two_shots(tmp_path: Path, alone: OnPhone) -> None:
+    """What both add at once are two balls after each other, and never two for one place."""
+    alone("game", "add")
+    typed = [
+        subprocess.Popen(
+            [sys.executable, "-m", "phone_client", "--home", str(tmp_path), "shot", "add", "last", "X"],
+            stdout=subprocess.DEVNULL,
+        )
+        for _ in range(4)
+    ]
+    assert [each.wait(60) for each in typed] == [0] * 4
+    assert "score 60 so far" in alone("show", "last").out
 
 
 def test_games_are_listed_newest_first_and_found_by_the_end_of_their_id(alone: OnPhone) -> None:

@@ -23,12 +23,21 @@ from phone_client.sync import SyncEngine
 
 LAST = "last"
 _SHORTEST_END = 4
+_Result = tuple[dict[str, Any], str]
+"""What an edit tells a program, and a person."""
 
 
 @contextmanager
 def opened(options: Namespace) -> Iterator[Scorebook]:
     """Give the scorebook of this phone."""
     with Database(Path(options.scorebook)) as database:
+        yield Scorebook(database)
+
+
+@contextmanager
+def _edited(options: Namespace) -> Iterator[Scorebook]:
+    """Give the scorebook for one edit: what another terminal writes comes before all of it, or after."""
+    with Database(Path(options.scorebook)) as database, database.transaction():
         yield Scorebook(database)
 
 
@@ -45,20 +54,27 @@ def sync(client: ApiClient, options: Namespace) -> ExitCode:
 
 def game(_: ApiClient, options: Namespace) -> ExitCode:
     """Add, change or delete a game."""
-    with opened(options) as book:
-        if options.action == "add":
-            return _add_game(book, options)
-        entry = _game(book, options.game)
-        if options.action == "delete":
-            book.delete("game", entry.id)
-            text = "The game is deleted on this phone; the next sync deletes it everywhere."
-            return print_result(options, {"id": entry.id}, text)
-        book.change("game", entry.id, dict(map(assignment, options.fields)))
-        found = read_game(book, _game(book, entry.id))
-    return print_result(options, {"id": entry.id, "fields": found.entry.fields}, score_sheet(found))
+    act = {"add": _add_game, "set": _set_game, "delete": _delete_game}[options.action]
+    with _edited(options) as book:
+        told, text = act(book, options)
+    # Only now it is on the disk.
+    return print_result(options, told, text)
 
 
-def _add_game(book: Scorebook, options: Namespace) -> ExitCode:
+def _delete_game(book: Scorebook, options: Namespace) -> _Result:
+    entry = _game(book, options.game)
+    book.delete("game", entry.id)
+    return {"id": entry.id}, "The game is deleted on this phone; the next sync deletes it everywhere."
+
+
+def _set_game(book: Scorebook, options: Namespace) -> _Result:
+    entry = _game(book, options.game)
+    book.change("game", entry.id, dict(map(assignment, options.fields)))
+    found = read_game(book, _game(book, entry.id))
+    return {"id": entry.id, "fields": found.entry.fields}, score_sheet(found)
+
+
+def _add_game(book: Scorebook, options: Namespace) -> _Result:
     session_id = _session(book, options)
     number = options.number or 1 + max(
         (each.fields["game_number"] for each in book.every("game", session_id=session_id)), default=0
@@ -66,7 +82,7 @@ def _add_game(book: Scorebook, options: Namespace) -> ExitCode:
     given = {"entered_score": options.score, "starting_lane": options.lane, "comment": options.comment}
     game_id = book.add("game", session_id=session_id, game_number=number, **given)
     told = {"id": game_id, "session_id": session_id, "game_number": number}
-    return print_result(options, told, f"Game {number} is on this phone: {game_id}\nNext: shot add last X 9/ 8-")
+    return told, f"Game {number} is on this phone: {game_id}\nNext: shot add last X 9/ 8-"
 
 
 def _session(book: Scorebook, options: Namespace) -> str:
@@ -83,15 +99,15 @@ def _session(book: Scorebook, options: Namespace) -> str:
 def _moment(text: str | None) -> str:
     try:
         moment = datetime.now() if text is None else datetime.fromisoformat(text)  # noqa: DTZ005 - made local below
-    except ValueError as error:
+        # Without an offset it is meant by this machine's clock, which does not reach the first and the last year.
+        return moment.astimezone().isoformat(timespec="seconds")
+    except (ValueError, OverflowError) as error:
         raise UsageError(f"{text} is no time such as 2026-11-24T18:00. Nothing was written.") from error
-    # Without an offset it is meant by this machine's clock.
-    return moment.astimezone().isoformat(timespec="seconds")
 
 
 def shot(_: ApiClient, options: Namespace) -> ExitCode:
     """Add shots to a game."""
-    with opened(options) as book:
+    with _edited(options) as book:
         found = read_game(book, _game(book, options.game))
         shots = read_shots(options.shots, Place(map(written, found.shots)))
         noted = {

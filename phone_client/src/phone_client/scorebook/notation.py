@@ -48,6 +48,7 @@ class Place:
         self._left: int | None = PINS
         self._mask: int | None = ALL_STANDING
         self._marks = 0
+        self._is_new = True
         for shot in sorted(shots, key=lambda shot: (shot.frame_number, shot.shot_number)):
             if shot.frame_number != self.frame_number:
                 self._begin(shot.frame_number)
@@ -83,7 +84,8 @@ class Place:
                     raise UsageError(f"X in frame {self.frame_number}: there is no full rack. Nothing was written.")
                 return PINS, 0, False
             case "/":
-                if self._left in (PINS, None):
+                # After a foul all ten stand, and may be a spare.
+                if self._is_new or self._left is None:
                     raise UsageError(
                         f"/ in frame {self.frame_number}: a spare needs a first ball. Nothing was written."
                     )
@@ -109,6 +111,7 @@ class Place:
 
     def take(self, shot: WrittenShot) -> None:
         """Go on after a shot."""
+        self._is_new = False
         if shot.foul:
             pass  # What fell is set up again, and what stood stands.
         elif shot.pins_standing is not None:
@@ -127,7 +130,7 @@ class Place:
         is_mark = self._left == 0
         self._marks += is_mark
         if is_mark:
-            self._left, self._mask = PINS, ALL_STANDING
+            self._left, self._mask, self._is_new = PINS, ALL_STANDING, True
         if self.shot_number == 3 or (self.shot_number == 2 and not self._marks):  # noqa: PLR2004 - the third ball is the last
             self._begin(FRAMES + 1)
         else:
@@ -135,7 +138,7 @@ class Place:
 
     def _begin(self, frame_number: int) -> None:
         self.frame_number, self.shot_number = frame_number, 1
-        self._left, self._mask, self._marks = PINS, ALL_STANDING, 0
+        self._left, self._mask, self._marks, self._is_new = PINS, ALL_STANDING, 0, True
 
 
 def read_shots(texts: Sequence[str], place: Place) -> list[WrittenShot]:
@@ -146,6 +149,8 @@ def read_shots(texts: Sequence[str], place: Place) -> list[WrittenShot]:
     """
     shots = []
     for text in texts:
+        if text == str(PINS):
+            raise UsageError("10 can be read in two ways: X is a strike, and 1- a one and a miss. Nothing was written.")
         signs = _SHOT.findall(text)
         if not signs or "".join(signs) != text:
             raise UsageError(
