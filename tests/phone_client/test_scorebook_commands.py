@@ -2,15 +2,16 @@
 
 import json
 import re
-import subprocess
-import sys
+import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from phone_client.cli import main
+from phone_client.cli import main, scorebook_commands
+from phone_client.scorebook.notation import Place, WrittenShot, read_shots
 from tests.api import PASSWORD, Bowler
 from tests.phone_client.command_line import Printed, Run
 
@@ -94,18 +95,20 @@ def test_a_time_that_is_none_is_named(alone: OnPhone, text: str, monkeypatch: py
     assert (refused.code, f"{text} is no time such as" in refused.err) == (2, True)
 
 
-def test_two_terminals_write_two_shots(tmp_path: Path, alone: OnPhone) -> None:
-    """What both add at once are two balls after each other, and never two for one place."""
+def test_no_other_terminal_writes_between_a_place_and_its_shot(
+    alone: OnPhone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a shot goes is read in the transaction that writes it: two terminals never write one shot twice."""
     alone("game", "add")
-    typed = [
-        subprocess.Popen(
-            [sys.executable, "-m", "phone_client", "--home", str(tmp_path), "shot", "add", "last", "X"],
-            stdout=subprocess.DEVNULL,
-        )
-        for _ in range(4)
-    ]
-    assert [each.wait(60) for each in typed] == [0] * 4
-    assert "score 60 so far" in alone("show", "last").out
+    (path,) = tmp_path.glob("scorebook-*.db")
+
+    def read(texts: Sequence[str], place: Place) -> list[WrittenShot]:
+        with closing(sqlite3.connect(path, timeout=0)) as other, pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        return read_shots(texts, place)
+
+    monkeypatch.setattr(scorebook_commands, "read_shots", read)
+    assert alone("shot", "add", "last", "X").code == 0
 
 
 def test_games_are_listed_newest_first_and_found_by_the_end_of_their_id(alone: OnPhone) -> None:
