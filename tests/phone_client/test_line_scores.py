@@ -1,12 +1,13 @@
 """Line scores from a spreadsheet: what is taken, what is told, and that nothing is there twice."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phone_client.database import Database
+from phone_client.database import Database, DatabaseError
 from phone_client.scorebook import Scorebook
 from phone_client.scorebook.importing import ImportReport, Into, import_line_scores
 from phone_client.scorebook.line_scores import LABELS, read_line_scores
@@ -101,6 +102,13 @@ def test_sessions_have_their_times_from_the_file(book: Scorebook) -> None:
         ("TYPE,pocket\nSCORE,,,,,,,,,,150", "TYPE", "has no shots"),
         ("SHOES,42\nCOUNT,81", "SHOES", "not one of"),
         ("LEAVE,7\n", "LEAVE", "has no shots"),
+        ("COUNT,8/,Q\nSCORE,,,120", "COUNT", "only its total was taken"),
+        ("COUNT,8/,Q", "COUNT", "The game was not taken"),
+        ("SCORE,20,38,47", "SCORE", "ends with 47 in frame 3"),
+        ("COUNT,X,X,X,X,X,X,X,X,X,X,X,X,9", "COUNT", "'9' stands behind"),
+        ("COUNT,81\nTYPE,,,,,,,,,,,,,brooklyn", "TYPE", "'brooklyn' stands behind"),
+        ("DATE,\nCOUNT,81", "DATE", "tells no time"),
+        ("DATE,soon\n\nCOUNT,81", "DATE", "'soon' is no time"),
     ],
 )
 def test_what_cannot_be_taken_is_told(book: Scorebook, text: str, label: str, told: str) -> None:
@@ -113,6 +121,75 @@ def test_what_cannot_be_taken_is_told(book: Scorebook, text: str, label: str, to
         assert game.fields["entered_score"] == max(
             int(cell) for cell in text.replace("\n", ",").split(",") if cell.isdigit()
         )
+
+
+def test_a_row_without_a_label_is_told() -> None:
+    """Its cells are read by nobody; an empty row, and one that numbers the frames, say nothing that could be lost."""
+    found = read_line_scores(",1,2,3,4\nCOUNT,81\n,,\n,X,9/,20\n")
+    assert [(problem.line, problem.text) for problem in found.problems] == [(4, "it has no label: passed over")]
+
+
+def test_a_row_that_numbers_the_frames_begins_a_game(book: Scorebook) -> None:
+    """The rows below it may come in any order, and none of them goes to the game above."""
+    report = taken(book, "FRAME,1,2\nCOUNT,X,9/\nFRAME,1,2\nLEAVE,7,10\nCOUNT,9/,9-")
+    assert (report.games, report.problems) == (2, [])
+
+
+def test_rows_that_a_spreadsheet_filled_up_are_the_same(book: Scorebook) -> None:
+    """Empty cells behind a row, as many as a note far to the right makes, do not turn 12 columns into 24."""
+    filled = "\n".join(line + "," * (27 - line.count(",")) if line else "" for line in LEAGUE.splitlines())
+    assert read_line_scores(filled).problems == ()
+    assert [game.shots for game in read_line_scores(filled).games] == [
+        game.shots for game in read_line_scores(LEAGUE).games
+    ]
+    assert taken(book, filled).games == 3
+    assert taken(book, LEAGUE).games == 0
+
+
+def test_a_row_of_two_cells_a_frame_may_be_shorter() -> None:
+    """Where the counts have 24 columns all rows have, also one whose empty cells were cut off."""
+    (game,) = read_line_scores("COUNT,9,/,X,,8,-" + "," * 18 + "\nBALL,Phaze,,Tropical,,Spare\nSCORE,20,,38,,46").games
+    assert {ball: notes["ball"] for ball, notes in game.notes.items()} == {
+        (1, 1): "Phaze",
+        (2, 1): "Tropical",
+        (3, 1): "Spare",
+    }
+    assert game.scores == {1: 20, 2: 38, 3: 46}
+
+
+def test_a_game_like_one_of_another_file_is_told(book: Scorebook) -> None:
+    """Two evenings of the same total without a date: the second is no silent loss, and a date makes it a game."""
+    assert taken(book, "SCORE,,,,,,,,,,150\n").problems == []
+    assert taken(book, "SCORE,,,,,,,,,,150\n").problems == []
+    other = "SCORE,,,,,,,,,,161\n\nSCORE,,,,,,,,,,150\n"
+    report = taken(book, other)
+    assert (report.games, report.already_here) == (1, 1)
+    assert [(problem.line, problem.label) for problem in report.problems] == [(3, "GAME")]
+    assert taken(book, other).problems == []
+    dated = taken(book, "DATE,2026-11-17\n" + other)
+    assert (dated.games, dated.problems) == (2, [])
+
+
+def test_games_of_a_named_session_go_on_with_its_numbers(book: Scorebook) -> None:
+    """The session has a game already, so the file's first one is its second."""
+    session = book.add("session", started_at=STARTED_AT)
+    book.add("game", session_id=session, game_number=1)
+    import_line_scores(book, "COUNT,81\nCOUNT,72", Into(session, STARTED_AT))
+    assert [game.fields["game_number"] for game in book.every("game", ("game_number",))] == [1, 2, 3]
+
+
+def test_a_hit_counts_in_whatever_capitals(book: Scorebook) -> None:
+    """A spreadsheet's `Pocket` is the pocket of the statistics; words of one's own stay as they were written."""
+    taken(book, "COUNT,X,9/,81\nTYPE,Pocket,H-POCKET,Past the nose")
+    positions = [shot.fields["position"] for shot in book.every("shot") if "position" in shot.fields]
+    assert sorted(positions) == ["Past the nose", "h-pocket", "pocket"]
+
+
+def test_a_full_disk_ends_the_import(book: Scorebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told once, and not as a row of the file that cannot be taken."""
+    monkeypatch.setattr(book, "add_all", Mock(side_effect=DatabaseError("the disk is full")))
+    with pytest.raises(DatabaseError, match="full"):
+        taken(book, LEAGUE)
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from phone_client.cli import main, scorebook_commands
+from phone_client.database import Database
+from phone_client.scorebook import Scorebook
 from phone_client.scorebook.notation import Place, WrittenShot, read_shots
 from tests.api import PASSWORD, Bowler
 from tests.phone_client.command_line import Printed, Run
@@ -103,7 +105,10 @@ def test_no_other_terminal_writes_between_a_place_and_its_shot(
     (path,) = tmp_path.glob("scorebook-*.db")
 
     def read(texts: Sequence[str], place: Place) -> list[WrittenShot]:
-        with closing(sqlite3.connect(path, timeout=0)) as other, pytest.raises(sqlite3.OperationalError, match="locked"):
+        with (
+            closing(sqlite3.connect(path, timeout=0)) as other,
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+        ):
             other.execute("BEGIN IMMEDIATE")
         return read_shots(texts, place)
 
@@ -171,7 +176,23 @@ def test_without_a_login_a_sync_keeps_what_was_written(alone: OnPhone) -> None:
     assert "no" in alone("games").out
 
 
-@pytest.mark.parametrize("command", [("game", "add"), ("shot", "add"), ("statistics",), ("conflicts",), ("sync",)])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_a_spreadsheet_is_read_in_its_own_letters(alone: OnPhone, tmp_path: Path, encoding: str) -> None:
+    """Whatever a spreadsheet writes, the ball keeps its name; what was taken is told in plain words."""
+    file = tmp_path / "league.csv"
+    file.write_bytes("COUNT;X\r\nBALL;Böse Kugel\r\n".encode(encoding))
+    told = alone("import-scores", str(file))
+    assert told.out == "Taken: 1 game with 1 shot, in 1 new session. The next `sync` sends it.\n"
+    again = alone("import-scores", str(file))
+    assert again.out == "Taken: 0 games with 0 shots, in 0 new sessions. 1 game was here already.\n"
+    (path,) = tmp_path.glob("scorebook-*.db")
+    with Database(path) as database:
+        assert [ball.fields["name"] for ball in Scorebook(database).every("ball")] == ["Böse Kugel"]
+
+
+@pytest.mark.parametrize(
+    "command", [("import-scores",), ("game", "add"), ("shot", "add"), ("statistics",), ("conflicts",), ("sync",)]
+)
 def test_help_has_examples(
     command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

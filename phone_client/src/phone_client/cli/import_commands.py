@@ -1,5 +1,6 @@
 """The command that takes line scores from a spreadsheet into this phone's scorebook."""
 
+import codecs
 from argparse import Namespace
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ def _read(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}. Nothing was written.") from error
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", errors="replace")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -49,7 +52,14 @@ def _moment(text: str | None) -> str:
 def _told(report: ImportReport, *, is_dry: bool) -> str:
     lines = [f"line {problem.line}, {problem.label or 'row'}: {problem.text}." for problem in report.problems]
     done = "Would be taken" if is_dry else "Taken"
-    counts = f"{done}: {report.games} games with {report.shots} shots, in {report.sessions} new sessions."
-    again = f" {report.already_here} games were here already." if report.already_here else ""
-    follows = " Nothing was written." if is_dry else " The next `sync` sends them." if report.games else ""
+    games, shots = _counted(report.games, "game"), _counted(report.shots, "shot")
+    counts = f"{done}: {games} with {shots}, in {_counted(report.sessions, 'new session')}."
+    were = "was" if report.already_here == 1 else "were"
+    again = f" {_counted(report.already_here, 'game')} {were} here already." if report.already_here else ""
+    sent = "it" if report.games == 1 else "them"
+    follows = " Nothing was written." if is_dry else f" The next `sync` sends {sent}." if report.games else ""
     return "\n".join([*lines, counts + again + follows])
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

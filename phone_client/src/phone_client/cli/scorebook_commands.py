@@ -17,7 +17,7 @@ from phone_client.client import ApiClient
 from phone_client.database import Database
 from phone_client.errors import ExitCode, LoginNeededError, UsageError
 from phone_client.scorebook import Entry, Scorebook
-from phone_client.scorebook.notation import Place, read_shots
+from phone_client.scorebook.notation import Place, noted_position, read_shots
 from phone_client.scorebook.scores import Wanted, read_game, statistics, written
 from phone_client.sync import SyncEngine
 
@@ -112,7 +112,7 @@ def shot(_: ApiClient, options: Namespace) -> ExitCode:
         shots = read_shots(options.shots, Place(map(written, found.shots)))
         noted = {
             "ball_id": options.ball,
-            "position": options.position,
+            "position": options.position and noted_position(options.position),
             "board": options.board,
             "speed_mph": options.speed_mph,
             "comment": options.comment,

@@ -9,13 +9,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import tenpin
-from phone_client.errors import ClientError
+from phone_client.scorebook.checking import EntryError
 from phone_client.scorebook.line_scores import LineGame, RowProblem, read_line_scores
 
 if TYPE_CHECKING:
     from phone_client.scorebook.book import Scorebook
 
 _New = tuple[str, str, dict[str, Any]]
+_LIKE_ANOTHER = (
+    "a game just like this came with another file, and neither tells its day: not taken again. "
+    "If it is another game, put a DATE row above it"
+)
 
 
 @dataclass(slots=True)
@@ -72,18 +76,23 @@ def import_line_scores(book: "Scorebook", text: str, into: Into, *, is_dry: bool
     report = ImportReport(problems=list(found.problems))
     occurrences, numbers = Counter[str](), Counter[str]()
     dry: set[str] | None = set() if is_dry else None
+    # Of the whole file where no row tells of a session, so that a second run goes on in the first one's.
+    own_session = _digest("session", text)
+    is_new_file = not book.knows("session", own_session)
     for game in found.games:
         report.problems += differences(game)
         content = _digest("game", game.session, _content(game))
         occurrences[content] += 1
-        # Of the whole file where no row tells of a session, so that a second run goes on in the first one's.
-        session_id = into.session_id or _digest("session", game.session or text)
-        numbers[session_id] += 1
-        task = _Task(game, _digest(content, occurrences[content], into.session_id), session_id, numbers[session_id])
-        if book.knows("game", task.game_id):
-            report.already_here += 1
-        else:
-            _import_game(book, task, into, report, dry)
+        session_id = into.session_id or (_digest("session", game.session) if game.session else own_session)
+        if session_id not in numbers:
+            numbers[session_id] = _last_number(book, session_id)
+        task = _Task(game, _digest(content, occurrences[content], into.session_id), session_id, numbers[session_id] + 1)
+        if not book.knows("game", task.game_id):
+            numbers[session_id] += _import_game(book, task, into, report, dry)
+            continue
+        report.already_here += 1
+        if is_new_file and not game.session and into.session_id is None:
+            report.problems.append(RowProblem(game.line, "GAME", _LIKE_ANOTHER))
     report.problems.sort(key=lambda problem: problem.line)
     return report
 
@@ -113,8 +122,12 @@ class _Task:
     number: int
 
 
-def _import_game(book: "Scorebook", task: _Task, into: Into, report: ImportReport, dry: set[str] | None) -> None:
-    """Write a game with what it needs, or note in `dry` which session it would have made."""
+def _last_number(book: "Scorebook", session_id: str) -> int:
+    return max((game.fields["game_number"] for game in book.every("game", session_id=session_id)), default=0)
+
+
+def _import_game(book: "Scorebook", task: _Task, into: Into, report: ImportReport, dry: set[str] | None) -> bool:
+    """Write a game with what it needs, or note in `dry` which session it would have made; tell whether it went."""
     new: list[_New] = []
     if not book.knows("session", task.session_id) and task.session_id not in (dry or ()):
         new.append(("session", task.session_id, {"started_at": _started_at(task.game, into, report), **into.link}))
@@ -125,12 +138,13 @@ def _import_game(book: "Scorebook", task: _Task, into: Into, report: ImportRepor
     else:
         try:
             book.add_all(new)
-        except ClientError as error:
+        except EntryError as error:
             report.problems.append(RowProblem(task.game.line, "GAME", f"{error} The game was not taken"))
-            return
+            return False
     report.sessions += sum(kind == "session" for kind, _, _ in new)
     report.games += 1
     report.shots += len(task.game.shots)
+    return True
 
 
 def _started_at(game: LineGame, into: Into, report: ImportReport) -> str:
@@ -138,7 +152,8 @@ def _started_at(game: LineGame, into: Into, report: ImportReport) -> str:
         return local_moment(game.session) if game.session else into.started_at
     except ValueError:
         text = f"{game.session[:40]!r} is no time such as 2026-11-24T18:00: {into.started_at} was taken"
-        report.problems.append(RowProblem(game.line, "SESSION", text))
+        row = game.session_row
+        report.problems.append(RowProblem(row.line if row else game.line, row.label if row else "SESSION", text))
         return into.started_at
 
 

@@ -12,6 +12,14 @@ ALL_STANDING = 2**PINS - 1
 _SHOT = re.compile(r"@(?:\d{1,2}(?:,\d{1,2})*)?|[Xx/Ff-]|[0-9]")
 
 
+_POSITIONS = frozenset({"pocket", "h-pocket", "l-pocket", "high", "light", "brooklyn"})
+
+
+def noted_position(text: str) -> str:
+    """Return where a ball hit, as statistics know it: `Pocket` is `pocket`; words of one's own stay as they are."""
+    return text.lower() if text.lower() in _POSITIONS else text
+
+
 @dataclass(frozen=True, slots=True)
 class WrittenShot:
     """A shot at its place in a game.
