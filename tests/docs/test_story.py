@@ -71,7 +71,7 @@ def test_the_two_phones_work_as_pasted(served: dict[str, str], tmp_path: Path) -
     commands = "".join(_blocks("sh")).replace("127.0.0.1:8000", f"127.0.0.1:{served['PORT']}")
     code, shown = _at_terminal(tmp_path, environment, commands)
     assert code == 0, shown
-    assert shown.count("1 of your changes") == 1
+    assert shown.count("1 of your changes waits for your decision") == 1
     assert len(re.findall(r'"comment": ?"dry lane"', shown)) == 1
     assert len(_blocks("")) == 2
     for told in _blocks(""):

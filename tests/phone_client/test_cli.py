@@ -170,7 +170,9 @@ def test_no_address_at_all_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     """Both ways to name the API are in the message."""
     monkeypatch.delenv("PHONE_CLIENT_API", raising=False)
     assert main(["captures"]) == 2
-    assert capsys.readouterr().err == "phone_client: Which API? Give --api URL, or set PHONE_CLIENT_API.\n"
+    told = capsys.readouterr().err
+    assert told.startswith("phone_client: Which API? A phone keeps a login and a scorebook for each")
+    assert told.endswith("export PHONE_CLIENT_API=http://127.0.0.1:8000 with your API's address, or give --api URL.\n")
 
 
 def test_every_api_has_a_login_of_its_own() -> None:

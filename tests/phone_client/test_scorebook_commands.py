@@ -74,7 +74,7 @@ def test_an_unfinished_game_says_what_is_possible(alone: OnPhone) -> None:
     drawn = alone("shot", "add", "last", "@7,10/", "F9", "X")
     assert drawn.out.splitlines()[4].startswith("|8* / | F 9 |   X |")
     assert drawn.out.splitlines()[5].startswith("|  10 |  19 |     |")
-    assert drawn.out.endswith("* a split\nscore 19 so far, at most 259\n")
+    assert drawn.out.endswith("lane 12\n* a split\nscore 19 so far, at most 259\n")
 
 
 def test_a_wrong_shot_writes_nothing(alone: OnPhone) -> None:
@@ -114,6 +114,31 @@ def test_no_other_terminal_writes_between_a_place_and_its_shot(
 
     monkeypatch.setattr(scorebook_commands, "read_shots", read)
     assert alone("shot", "add", "last", "X").code == 0
+
+
+def test_a_game_shows_what_was_noted(alone: OnPhone) -> None:
+    """Lane, result and comments stand under the sheet; a total beside shots is kept, and said not to count."""
+    alone("game", "add", "--lane", "12", "--comment", "dry\nlane")
+    alone("shot", "add", "last", "9", "--comment", "stood up late")
+    drawn = alone("game", "set", "last", "won=true", "entered_score=120")
+    assert drawn.out.splitlines()[-5:] == [
+        "lane 12, won",
+        "comment: dry lane",
+        "frame 1, shot 1: stood up late",
+        "entered score 120: kept, and counts only without shots",
+        "score 0 so far, at most 290",
+    ]
+    alone("game", "add", "--score", "0", "--comment", "ill")
+    assert alone("show", "last").out.splitlines()[-2:] == ["comment: ill", "score 0, as entered"]
+    assert re.search(r"high game +0 *\n", alone("statistics").out)
+
+
+@pytest.mark.parametrize("day", ["2026-13-01", "2026-02-30", "soon", "2026-1-1"])
+def test_a_day_that_is_none_is_refused(alone: OnPhone, capsys: pytest.CaptureFixture[str], day: str) -> None:
+    """A mistyped day is told, and not answered with figures of nothing."""
+    with pytest.raises(SystemExit):
+        alone("statistics", "--from", day)
+    assert f"{day} is no day such as" in capsys.readouterr().err
 
 
 def test_games_are_listed_newest_first_and_found_by_the_end_of_their_id(alone: OnPhone) -> None:
@@ -229,7 +254,8 @@ def test_a_conflict_is_shown_and_decided(on_phone: OnPhone) -> None:
         on_phone(phone, "sync")
     for phone, score in (("one", 160), ("two", 170)):
         assert on_phone(phone, "game", "set", game_id, f"entered_score={score}").code == 0
-        on_phone(phone, "sync")
+        synced = on_phone(phone, "sync")
+    assert synced.out.splitlines()[1] == "1 of your changes waits for your decision. Next: conflicts"
     listed = on_phone("two", "conflicts").out
     assert "changed on another phone too" in listed
     assert re.search(r"mine +entered_score = 170", listed)

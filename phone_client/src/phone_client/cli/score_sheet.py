@@ -9,6 +9,12 @@ if TYPE_CHECKING:
 
 _WIDTH = 5
 _LAST_WIDTH = 7
+_FACTS = (
+    ("starting_lane", "lane"),
+    ("lanes", "lanes"),
+    ("team_result", "team result"),
+    ("individual_result", "individual result"),
+)
 
 
 def score_sheet(game: "Game") -> str:
@@ -48,10 +54,11 @@ def _title(game: "Game") -> str:
 
 
 def _said(game: "Game") -> list[str]:
+    noted = _noted(game)
     if game.entered_score is not None:
-        return [f"score {game.entered_score}, as entered"]
+        return [*noted, f"score {game.entered_score}, as entered"]
     score = game.score
-    said = [f"frame {each.frame_number}, shot {each.shot_number}: {each.detail}" for each in score.problems]
+    said = [*noted, *_problems(score)]
     if any(shot.leave == "split" for frame in score.frames for shot in frame.shots):
         said.append("* a split")
     if score.problems:
@@ -59,3 +66,29 @@ def _said(game: "Game") -> list[str]:
     if score.is_complete:
         return [*said, f"score {score.score}"]
     return [*said, f"score {score.score or 0} so far, at most {score.maximum}"]
+
+
+def _problems(score: "tenpin.GameScore") -> list[str]:
+    return [f"frame {each.frame_number}, shot {each.shot_number}: {each.detail}" for each in score.problems]
+
+
+def _noted(game: "Game") -> list[str]:
+    """Return what the game and its shots say beside the pins, a line each."""
+    fields = game.entry.fields
+    facts = [f"{name} {fields[field]}" for field, name in _FACTS if field in fields]
+    if "won" in fields:
+        facts.append("won" if fields["won"] else "lost")
+    said = [", ".join(facts)] if facts else []
+    if "comment" in fields:
+        said.append(f"comment: {_one_line(fields['comment'])}")
+    for shot in game.shots:
+        if "comment" in shot.fields:
+            place = f"frame {shot.fields.get('frame_number', '?')}, shot {shot.fields.get('shot_number', '?')}"
+            said.append(f"{place}: {_one_line(shot.fields['comment'])}")
+    if game.shots and "entered_score" in fields:
+        said.append(f"entered score {fields['entered_score']}: kept, and counts only without shots")
+    return said
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,6 +1,7 @@
 """The arguments of the scorebook's commands."""
 
 import argparse
+from datetime import date
 from typing import TYPE_CHECKING
 
 from phone_client.cli.command_parser import add_command, positive
@@ -130,9 +131,12 @@ def _score(text: str) -> int:
 
 def _day(text: str) -> str:
     parts = text.split("-")
-    if [len(part) for part in parts] != [4, 2, 2] or not text.replace("-", "").isdigit():
-        raise argparse.ArgumentTypeError(f"{text} is no day such as 2026-11-24")
-    return text
+    try:
+        if [len(part) for part in parts] == [4, 2, 2]:
+            return date.fromisoformat(text).isoformat()
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text} is no day such as 2026-11-24")
 
 
 def _add_import(commands: "Commands") -> None:

@@ -48,7 +48,8 @@ def outcome_text(outcome: SyncOutcome) -> str:
     if outcome.full_pulls:
         lines.append("The server asked for everything to be pulled anew; what was unsent is kept.")
     if outcome.held_in_all:
-        lines.append(f"{outcome.held_in_all} of your changes wait for your decision. Next: conflicts")
+        waits = "waits" if outcome.held_in_all == 1 else "wait"
+        lines.append(f"{outcome.held_in_all} of your changes {waits} for your decision. Next: conflicts")
     if not outcome.is_same:
         lines.append("The server counts other entries than this phone has. Nothing is lost; sync again later.")
     return "\n".join(lines)

@@ -20,7 +20,10 @@ def api_url(argument: str | None, environment: Mapping[str, str]) -> str:
     """
     text = argument or environment.get(API_VARIABLE)
     if not text:
-        raise UsageError(f"Which API? Give --api URL, or set {API_VARIABLE}.")
+        raise UsageError(
+            "Which API? A phone keeps a login and a scorebook for each, so commands without a network ask too. "
+            f"Type: export {API_VARIABLE}=http://127.0.0.1:8000 with your API's address, or give --api URL."
+        )
     # Whether http is allowed is the client's to check, before anything is sent.
     return checked_address(text, allow_http=True)
 

@@ -27,7 +27,7 @@ def statistics_table(found: "tenpin.Statistics") -> str:
     rows = [
         ("games", str(games.count), _entered(found)),
         ("game average", _decimal(games.average), f"{games.total} / {games.count}"),
-        ("high game", str(games.high or "-"), ""),
+        ("high game", "-" if games.high is None else str(games.high), ""),
         ("low game", "-" if games.low is None else str(games.low), ""),
         ("first-ball average", _decimal(found.first_ball.value), _made_of(found.first_ball)),
         *((name, _share(getattr(found, field)), _made_of(getattr(found, field))) for name, field in _PERCENT),
