@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from phone_client.cli import main, scorebook_commands
+from phone_client.cli import main, shot_commands
 from phone_client.database import Database
 from phone_client.scorebook import Scorebook
 from phone_client.scorebook.notation import Place, WrittenShot, read_shots
@@ -112,8 +112,44 @@ def test_no_other_terminal_writes_between_a_place_and_its_shot(
             other.execute("BEGIN IMMEDIATE")
         return read_shots(texts, place)
 
-    monkeypatch.setattr(scorebook_commands, "read_shots", read)
+    monkeypatch.setattr(shot_commands, "read_shots", read)
     assert alone("shot", "add", "last", "X").code == 0
+
+
+def test_a_shot_is_corrected(alone: OnPhone) -> None:
+    """Its pins, count and foul are those that are typed, what was noted beside it stays, and the game scores anew."""
+    alone("game", "add")
+    alone("shot", "add", "last", "@7,10", "F", "--comment", "loud")
+    drawn = alone("shot", "set", "last", "1.2", "/")
+    assert drawn.out.splitlines()[4].startswith("|8* / |")
+    drawn = alone("shot", "set", "last", "1.1", "9")
+    assert drawn.out.splitlines()[4].startswith("|   9 |")
+    assert "frame 1, shot 2: 2 pins are counted, and 1 stood." in drawn.out
+    drawn = alone("shot", "set", "last", "1.2", "--", "-")
+    assert drawn.out.splitlines()[4].startswith("| 9 - |")
+    assert "frame 1, shot 2: loud" in drawn.out
+    assert _total(alone("shot", "delete", "last", "1.2")) == "score 0 so far, at most 290"
+
+
+@pytest.mark.parametrize(
+    ("place", "sign", "told"),
+    [
+        ("3.1", "X", "no shot 3.1"),
+        ("frame", "X", "no shot frame"),
+        ("1.2", "4", "more pins than the 1"),
+        ("1.1", "9/", "more than one shot"),
+        ("2.2", "1", "missing or wrong"),
+    ],
+)
+def test_a_correction_that_cannot_be_is_named(alone: OnPhone, place: str, sign: str, told: str) -> None:
+    """A wrong correction changes nothing: no such place, impossible pins, several shots, or one before it missing."""
+    alone("game", "add")
+    alone("shot", "add", "last", "9-", "81")
+    alone("shot", "delete", "last", "2.1")
+    before = alone("show", "last").out
+    refused = alone("shot", "set", "last", place, sign)
+    assert (refused.code, told in refused.err) == (2, True)
+    assert alone("show", "last").out == before
 
 
 def test_a_game_shows_what_was_noted(alone: OnPhone) -> None:
@@ -216,7 +252,8 @@ def test_a_spreadsheet_is_read_in_its_own_letters(alone: OnPhone, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "command", [("import-scores",), ("game", "add"), ("shot", "add"), ("statistics",), ("conflicts",), ("sync",)]
+    "command",
+    [("import-scores",), ("game", "add"), ("shot", "add"), ("shot", "set"), ("statistics",), ("conflicts",), ("sync",)],
 )
 def test_help_has_examples(
     command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -244,6 +281,14 @@ def test_two_phones_and_one_game(on_phone: OnPhone) -> None:
     for phone in ("one", "two"):
         on_phone(phone, "sync")
         assert "no score: correct the shots above" in on_phone(phone, "show", "last").out
+    asked = on_phone("two", "shot", "delete", "last", "1.2")
+    ids = re.findall(r"([0-9a-f-]{36}) \((?:pins_standing 0, )?count (\d)", asked.err)
+    assert (asked.code, sorted(count for _, count in ids)) == (2, ["0", "1"])
+    (missed,) = (id_ for id_, count in ids if count == "0")
+    assert _total(on_phone("two", "shot", "delete", "last", missed[-12:])) == "score 0 so far, at most 290"
+    on_phone("two", "sync")
+    on_phone("one", "sync")
+    assert on_phone("one", "show", "last").out.splitlines()[4].startswith("| 9 / |")
 
 
 def test_a_conflict_is_shown_and_decided(on_phone: OnPhone) -> None:
@@ -254,8 +299,8 @@ def test_a_conflict_is_shown_and_decided(on_phone: OnPhone) -> None:
         on_phone(phone, "sync")
     for phone, score in (("one", 160), ("two", 170)):
         assert on_phone(phone, "game", "set", game_id, f"entered_score={score}").code == 0
-        synced = on_phone(phone, "sync")
-    assert synced.out.splitlines()[1] == "1 of your changes waits for your decision. Next: conflicts"
+    on_phone("one", "sync")
+    assert on_phone("two", "sync").out.splitlines()[1] == "1 of your changes waits for your decision. Next: conflicts"
     listed = on_phone("two", "conflicts").out
     assert "changed on another phone too" in listed
     assert re.search(r"mine +entered_score = 170", listed)

@@ -17,6 +17,7 @@ from phone_client.cli.lane_commands import LANE_COMMANDS
 from phone_client.cli.printing import ENDED_SOON, print_result
 from phone_client.cli.scorebook_commands import SCOREBOOK_COMMANDS
 from phone_client.cli.secrets import new_password, secret
+from phone_client.cli.shot_commands import shot
 from phone_client.cli.tables import bridge_table, capture_facts, capture_table, metrics_report
 from phone_client.client import ApiClient
 from phone_client.errors import ClientError, ExitCode
@@ -112,6 +113,7 @@ COMMANDS: dict[str, Callable[[ApiClient, Namespace], ExitCode]] = {
     "metrics": metrics,
     **ACCOUNT_COMMANDS,
     **LANE_COMMANDS,
+    "shot": shot,
     **SCOREBOOK_COMMANDS,
     "conflicts": conflicts,
     "import-scores": import_scores,

@@ -62,7 +62,7 @@ def _said(game: "Game") -> list[str]:
     if any(shot.leave == "split" for frame in score.frames for shot in frame.shots):
         said.append("* a split")
     if score.problems:
-        return [*said, "no score: correct the shots above"]
+        return [*said, "no score: correct the shots above. Next: shot set, shot delete"]
     if score.is_complete:
         return [*said, f"score {score.score}"]
     return [*said, f"score {score.score or 0} so far, at most {score.maximum}"]

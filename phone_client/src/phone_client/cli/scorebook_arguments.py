@@ -63,8 +63,14 @@ def _add_game(commands: "Commands") -> None:
 
 
 def _add_shot(commands: "Commands") -> None:
-    shot = add_command(commands, "shot", "add shots to a game", "shot add last X 9/ 8-")
-    actions = shot.add_subparsers(dest="action", metavar="ACTION", required=True, help="only add")
+    shot = add_command(
+        commands,
+        "shot",
+        "add, correct or delete shots of a game",
+        "shot add last X 9/ 8-\nshot set last 7.2 /\nshot delete last 7.2",
+    )
+    actions = shot.add_subparsers(dest="action", metavar="ACTION", required=True, help="add, set or delete")
+    _add_shot_changes(actions)
     add = add_command(
         actions,
         "add",
@@ -82,6 +88,27 @@ def _add_shot(commands: "Commands") -> None:
     add.add_argument("--board", type=float, metavar="BOARD", help="the board that it was played on, such as 17.5")
     add.add_argument("--speed-mph", type=float, metavar="MPH", help="the ball's speed in miles an hour")
     add.add_argument("--comment", metavar="TEXT", help="what you note about each of these shots")
+
+
+def _add_shot_changes(actions: "Commands") -> None:
+    change = add_command(
+        actions,
+        "set",
+        "correct what a shot did; what was noted beside it stays",
+        "shot set last 7.2 /             # the second shot of frame 7 was a spare\n"
+        "shot set last 3.1 @7,10         # the pins that it left\n"
+        "shot set last 3.1 -- -          # after -- a dash may come first",
+    )
+    delete = add_command(
+        actions,
+        "delete",
+        "delete a shot",
+        "shot delete last 7.2\nshot delete last 5f2c1a        # the end of its id, where two stand at one place",
+    )
+    for parser in (change, delete):
+        parser.add_argument("game", metavar="GAME", help=_GAME)
+        parser.add_argument("shot", metavar="FRAME.SHOT", help="its place such as 7.2, or the end of its id")
+    change.add_argument("sign", metavar="SHOT", help="X, /, -, F, a count, or @ and the pins that were left")
 
 
 def _add_statistics(commands: "Commands") -> None:

@@ -17,13 +17,12 @@ from phone_client.client import ApiClient
 from phone_client.database import Database
 from phone_client.errors import ExitCode, LoginNeededError, UsageError
 from phone_client.scorebook import Entry, Scorebook
-from phone_client.scorebook.notation import Place, noted_position, read_shots
-from phone_client.scorebook.scores import Wanted, read_game, statistics, written
+from phone_client.scorebook.scores import Wanted, read_game, statistics
 from phone_client.sync import SyncEngine
 
 LAST = "last"
-_SHORTEST_END = 4
-_Result = tuple[dict[str, Any], str]
+SHORTEST_END = 4
+Result = tuple[dict[str, Any], str]
 """What an edit tells a program, and a person."""
 
 
@@ -35,7 +34,7 @@ def opened(options: Namespace) -> Iterator[Scorebook]:
 
 
 @contextmanager
-def _edited(options: Namespace) -> Iterator[Scorebook]:
+def edited(options: Namespace) -> Iterator[Scorebook]:
     """Give the scorebook for one edit: what another terminal writes comes before all of it, or after."""
     with Database(Path(options.scorebook)) as database, database.transaction():
         yield Scorebook(database)
@@ -55,26 +54,26 @@ def sync(client: ApiClient, options: Namespace) -> ExitCode:
 def game(_: ApiClient, options: Namespace) -> ExitCode:
     """Add, change or delete a game."""
     act = {"add": _add_game, "set": _set_game, "delete": _delete_game}[options.action]
-    with _edited(options) as book:
+    with edited(options) as book:
         told, text = act(book, options)
     # Only now it is on the disk.
     return print_result(options, told, text)
 
 
-def _delete_game(book: Scorebook, options: Namespace) -> _Result:
-    entry = _game(book, options.game)
+def _delete_game(book: Scorebook, options: Namespace) -> Result:
+    entry = chosen_game(book, options.game)
     book.delete("game", entry.id)
     return {"id": entry.id}, "The game is deleted on this phone; the next sync deletes it everywhere."
 
 
-def _set_game(book: Scorebook, options: Namespace) -> _Result:
-    entry = _game(book, options.game)
+def _set_game(book: Scorebook, options: Namespace) -> Result:
+    entry = chosen_game(book, options.game)
     book.change("game", entry.id, dict(map(assignment, options.fields)))
-    found = read_game(book, _game(book, entry.id))
+    found = read_game(book, chosen_game(book, entry.id))
     return {"id": entry.id, "fields": found.entry.fields}, score_sheet(found)
 
 
-def _add_game(book: Scorebook, options: Namespace) -> _Result:
+def _add_game(book: Scorebook, options: Namespace) -> Result:
     session_id = _session(book, options)
     number = options.number or 1 + max(
         (each.fields["game_number"] for each in book.every("game", session_id=session_id)), default=0
@@ -105,29 +104,6 @@ def _moment(text: str | None) -> str:
         raise UsageError(f"{text} is no time such as 2026-11-24T18:00. Nothing was written.") from error
 
 
-def shot(_: ApiClient, options: Namespace) -> ExitCode:
-    """Add shots to a game."""
-    with _edited(options) as book:
-        found = read_game(book, _game(book, options.game))
-        shots = read_shots(options.shots, Place(map(written, found.shots)))
-        noted = {
-            "ball_id": options.ball,
-            "position": options.position and noted_position(options.position),
-            "board": options.board,
-            "speed_mph": options.speed_mph,
-            "comment": options.comment,
-        }
-        place = {"session_id": found.entry.fields["session_id"], "game_id": found.entry.id}
-        # All or none: half of what was typed would be hard to find.
-        ids = book.add_all([("shot", None, {**place, **_fields(each), **noted}) for each in shots])
-        found = read_game(book, found.entry)
-    return print_result(options, {"ids": ids, "score": found.score.score}, score_sheet(found))
-
-
-def _fields(written_shot: Any) -> dict[str, Any]:
-    return {name: value for name, value in asdict(written_shot).items() if name != "foul" or value}
-
-
 def games(_: ApiClient, options: Namespace) -> ExitCode:
     """List the games."""
     with opened(options) as book:
@@ -142,7 +118,7 @@ def games(_: ApiClient, options: Namespace) -> ExitCode:
 def show(_: ApiClient, options: Namespace) -> ExitCode:
     """Show a game as a score sheet."""
     with opened(options) as book:
-        found = read_game(book, _game(book, options.game))
+        found = read_game(book, chosen_game(book, options.game))
     told = {"id": found.entry.id, "fields": found.entry.fields, "entered": found.entered_score, **_plain(found.score)}
     return print_result(options, told, score_sheet(found))
 
@@ -162,7 +138,8 @@ def show_statistics(_: ApiClient, options: Namespace) -> ExitCode:
     return print_result(options, found, statistics_table(found))
 
 
-def _game(book: Scorebook, text: str) -> Entry:
+def chosen_game(book: Scorebook, text: str) -> Entry:
+    """Return the game of an id, an id's end, or `last`."""
     if text == LAST:
         found = _newest_first(book)
         if not found:
@@ -191,7 +168,7 @@ def _seconds(text: str) -> float:
 
 def _one_of(entries: list[Entry], text: str, what: str) -> Entry:
     found = [entry for entry in entries if entry.id == text] or [
-        entry for entry in entries if len(text) >= _SHORTEST_END and entry.id.endswith(text)
+        entry for entry in entries if len(text) >= SHORTEST_END and entry.id.endswith(text)
     ]
     if len(found) != 1:
         count = "no" if not found else f"{len(found)}"
@@ -202,7 +179,6 @@ def _one_of(entries: list[Entry], text: str, what: str) -> Entry:
 SCOREBOOK_COMMANDS: dict[str, Callable[[ApiClient, Namespace], ExitCode]] = {
     "sync": sync,
     "game": game,
-    "shot": shot,
     "games": games,
     "show": show,
     "statistics": show_statistics,
