@@ -87,3 +87,21 @@ def test_values_come_back_through_the_real_server(two_phones: tuple[Phone, Phone
 
     check()
     assert written > 20
+
+
+def test_an_entry_that_comes_back_comes_with_what_this_phone_had_not_seen(two_phones: tuple[Phone, Phone]) -> None:
+    """A score brings back what the other phone noted in and then deleted: both phones show the note as well."""
+    one, other = two_phones
+    session = one.book.add("session", started_at="2026-11-24T18:00:00Z")
+    shot = one.book.add("shot", session_id=session, shot_number=1, count=3)
+    one.sync()
+    other.sync()
+    other.book.change("shot", shot, {"comment": "late"})
+    other.sync()
+    other.book.delete("shot", shot)
+    other.sync()
+    one.book.change("shot", shot, {"count": 7})
+    one.sync()
+    other.sync()
+    assert one.shown()["shot", shot] == {"session_id": session, "shot_number": 1, "count": 7, "comment": "late"}
+    assert one.shown() == other.shown()
