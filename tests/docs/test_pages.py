@@ -18,7 +18,7 @@ from phone_client.cli.arguments import read_arguments
 PROJECT = Path(__file__).parents[2]
 PAGES = sorted(
     page
-    for pattern in ("*.md", "docs/**/*.md", "smartdot/*.md", "device_bridge/*.md", "phone_client/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "smartdot/*.md", "device_bridge/*.md", "phone_client/*.md", "tenpin/*.md")
     for page in PROJECT.glob(pattern)
 )
 OURS = (
@@ -31,6 +31,7 @@ OURS = (
     "smartdot",
     "device_bridge",
     "phone_client",
+    "tenpin",
 )
 MADE = {"bench/results/latest.json"}
 """What is made by a command and therefore not in the tree."""

@@ -189,6 +189,17 @@ def deletion(recorder: Recorder, server: RealServer) -> None:
     recorder.sync()
 
 
+def returned(recorder: Recorder, server: RealServer) -> None:
+    """A count brings back a shot that another phone noted something in and deleted: the note comes with the next pull."""
+    recorder.do("add", "session", "s1", SESSION)
+    recorder.do("add", "shot", "h1", {"session_id": "s1", "shot_number": 1, "count": 3})
+    recorder.sync()
+    push(server, {"id": "h1", "type": "shot", "op": "patch", "base_ver": 1, "fields": {"comment": "new grip"}})
+    push(server, {"id": "h1", "type": "shot", "op": "delete", "base_ver": 2})
+    recorder.do("change", "shot", "h1", {"count": 7})
+    recorder.sync()
+
+
 def pages(recorder: Recorder, server: RealServer) -> None:
     """A new phone of a bowler with twenty balls pulls them in pages of seven."""
     push(server, *({"id": f"b{at:02}", "type": "ball", "op": "put", "fields": {"name": f"{at}"}} for at in range(20)))
@@ -202,6 +213,7 @@ CONVERSATIONS: tuple[Callable[[Recorder, RealServer], None], ...] = (
     conflict,
     rejected,
     deletion,
+    returned,
     pages,
 )
 
