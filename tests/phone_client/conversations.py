@@ -190,7 +190,7 @@ def deletion(recorder: Recorder, server: RealServer) -> None:
 
 
 def returned(recorder: Recorder, server: RealServer) -> None:
-    """A count brings back a shot that another phone noted something in and deleted: the note comes with the next pull."""
+    """A count brings back a shot that another phone changed and deleted: the change comes with the next pull."""
     recorder.do("add", "session", "s1", SESSION)
     recorder.do("add", "shot", "h1", {"session_id": "s1", "shot_number": 1, "count": 3})
     recorder.sync()
