@@ -129,6 +129,35 @@ await one.change("games", "g5", { entered_score: 200 });
 await both();
 told.lost = { ...told.lost, same: await same(), g5: (await two.rows())["games/g5"], held: [...one.held, ...two.held] };
 
+// Edits whose reply is lost, and what comes after them: one's own total is no question, and the other's later note stays.
+const sent = [];
+const losing = async (...request) => { const reply = await call(...request); if (request[0] === "POST") { sent.push(request[2]); throw new Error("lost"); } return reply; };
+const noting = async (...request) => { if (request[0] === "POST") sent.push(request[2]); return call(...request); };
+one.carry = losing;
+await one.change("games", "g5", { entered_score: 210, comment: "mine" });
+await one.sync().catch(() => {});
+one.carry = noting;
+await two.sync();
+await two.change("games", "g5", { comment: "theirs" });
+await two.sync();
+await one.change("games", "g5", { entered_score: 220 });
+await both();
+told.again = { same: await same(), batches: sent, g5: (await one.rows())["games/g5"], held: [...one.held, ...two.held] };
+
+// A deletion whose reply is lost, and entries that are deleted after the reply to what was in them was lost.
+await one.add("games", "g8", { session_id: "s1", game_number: 8 });
+await both();
+one.carry = losing;
+await one.change("games", "g8", { entered_score: 230 });
+await one.remove("games", "g5");
+await one.add("games", "g7", { session_id: "s1", game_number: 7 });
+await one.sync().catch(() => {});
+one.carry = call;
+await one.remove("games", "g7");
+await one.remove("games", "g8");
+await both();
+told.vanished = { same: await same(), games: Object.keys(await two.rows()).filter((key) => key.startsWith("games")), held: [...one.held.splice(0), ...two.held.splice(0)] };
+
 // A cursor of another feed: everything comes anew, an unsent entry stays, and what the server does not have goes.
 const foreign = Buffer.from(JSON.stringify(["0123456789abcdef", 5, 1, Math.floor(Date.now() / 86_400_000)])).toString("base64url");
 await two.database.adapter.setLocal("revmetrix_cursor", foreign);

@@ -6,6 +6,7 @@ import { synchronize } from "@nozbe/watermelondb/sync/index.js";
 const TYPES = { balls: "ball", establishments: "establishment", events: "event", sessions: "session", games: "game", frames: "frame", shots: "shot", captures: "capture" };
 const TABLES = Object.fromEntries(Object.entries(TYPES).map(([table, type]) => [type, table]));
 const CURSOR = "revmetrix_cursor";
+const BATCH = "revmetrix_batch";
 const MOST_CHANGES = 500;
 
 /**
@@ -60,12 +61,37 @@ export async function syncScorebook(database, call, hold) {
         sent.push({ table, raw: null, change: { id, type: TYPES[table], op: "delete", base_ver: ver } });
     for (let at = 0; at < sent.length; at += MOST_CHANGES) {
       const part = sent.slice(at, at + MOST_CHANGES);
-      const body = { batch_id: crypto.randomUUID(), changes: part.map(({ change }) => change) };
-      const { results } = await call("POST", "/v1/sync/push", body);
-      for (const [place, one] of part.entries())
-        if (await settle(one, results[place])) experimentalRejectedIds[one.table].push(one.change.id);
+      const batch = { id: crypto.randomUUID(), part };
+      await database.adapter.setLocal(BATCH, JSON.stringify(batch));
+      for (const { table, change } of await send(batch)) experimentalRejectedIds[table].push(change.id);
     }
     return { experimentalRejectedIds };
+  }
+
+  // Returns what WatermelonDB must leave as it is.
+  async function send({ id, part }) {
+    const { results } = await call("POST", "/v1/sync/push", { batch_id: id, changes: part.map(({ change }) => change) });
+    const stay = [];
+    for (const [place, one] of part.entries()) if (await settle(one, results[place])) stay.push(one);
+    await database.adapter.removeLocal(BATCH);
+    return stay;
+  }
+
+  // A push whose reply was lost goes out again under its name before anything else; then its records are synced, as after
+  // any push, but for what the user has edited since.
+  async function sendAgain() {
+    const batch = JSON.parse((await database.adapter.getLocal(BATCH)) ?? "null");
+    if (!batch) return;
+    const stay = await send(batch);
+    for (const { table, raw, change } of batch.part.filter((one) => !stay.includes(one))) {
+      if (!raw) await database.adapter.destroyDeletedRecords(table, [change.id]);
+      const record = raw && (await database.get(table).find(change.id).catch(() => null));
+      const edit = () => {
+        const changed = fieldNames(database, table).filter((name) => record._raw[name] !== raw[name]);
+        Object.assign(record._raw, { _status: changed.length ? "updated" : "synced", _changed: changed.join(",") });
+      };
+      if (record && record.syncStatus !== "deleted") await database.write(() => database.batch(record.prepareUpdate(edit)));
+    }
   }
 
   // Returns whether WatermelonDB must leave the record as it is.
@@ -95,7 +121,9 @@ export async function syncScorebook(database, call, hold) {
         await database.batch(collection.prepareCreateFromDirtyRaw({ ...columns, _status: "synced", _changed: "" }));
         return;
       }
-      const record = await collection.find(id);
+      const record = await collection.find(id).catch(() => null);
+      // A deletion since then must not answer a conflict that the user has not seen.
+      if (!record || ("id" in columns && record.syncStatus === "deleted")) return;
       await database.batch(
         record.prepareUpdate(() => {
           for (const name of ["ver", ...("id" in columns ? fieldNames(database, table) : [])]) {
@@ -108,6 +136,7 @@ export async function syncScorebook(database, call, hold) {
     });
   }
 
+  await sendAgain();
   await synchronize({
     database, pullChanges, pushChanges, sendCreatedAsUpdated: true,
     // An unsent edit stays one of the version that the user saw: the server sees what happened since, and judges.
