@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from phone_client.sync import PullReply, PushBatch, PushReply, SyncTransport
 from tests.phone_client.sync_model import Fields, Key
 
 
@@ -17,6 +18,9 @@ class Told:
         above: What each stands below.
         deleted: What was deleted.
         released: Entries of which the user dropped something, or made a copy.
+        edits: The last value that each phone's user wrote, by phone, entry and field, unless deleted there since.
+        arrived: The values that the server has taken, by entry and field.
+        offered: The values that a phone asked its user about, by phone, entry and field.
     """
 
     last: dict[tuple[Key, str], Any] = field(default_factory=dict)
@@ -25,6 +29,21 @@ class Told:
     above: dict[Key, list[Key]] = field(default_factory=dict)
     deleted: set[Key] = field(default_factory=set)
     released: set[Key] = field(default_factory=set)
+    edits: dict[tuple[int, Key, str], Any] = field(default_factory=dict)
+    arrived: set[tuple[Key, str, Any]] = field(default_factory=set)
+    offered: set[tuple[int, Key, str, Any]] = field(default_factory=set)
+
+    def delete(self, phone: int, key: Key) -> None:
+        """Note that a phone's user deletes an entry: the edits of it and below it go with it."""
+        self.deleted.add(key)
+        self.edits = {
+            place: value
+            for place, value in self.edits.items()
+            if place[0] != phone or not self._is_below(place[1], key)
+        }
+
+    def _is_below(self, key: Key, above: Key) -> bool:
+        return key == above or any(self._is_below(each, above) for each in self.above.get(key, ()))
 
     def losses(self, live: dict[Key, Fields]) -> list[str]:
         """Return what is not there and should be, is there twice, or is not what it should be."""
@@ -36,6 +55,11 @@ class Told:
             f"{key} {name} is {live[key].get(name)}, last written {value}"
             for (key, name), value in self.last.items()
             if key in live and key not in self.released and live[key].get(name) != value
+        ]
+        failures += [
+            f"{value} in {key} {name} of phone {phone} has neither arrived nor been asked about"
+            for (phone, key, name), value in self.edits.items()
+            if (key, name, value) not in self.arrived and (phone, key, name, value) not in self.offered
         ]
         failures += [
             f"{key} {name} is {live[key].get(name)}, which nobody wrote"
@@ -74,3 +98,30 @@ def _difference(shown: dict[Key, Fields], live: dict[Key, Fields]) -> str:
     more, fewer = shown.keys() - live.keys(), live.keys() - shown.keys()
     other = {key: (shown[key], live[key]) for key in shown.keys() & live.keys() if shown[key] != live[key]}
     return f"too many {sorted(more)}, too few {sorted(fewer)}, other {other}"
+
+
+class Witness:
+    """Sees what a server takes, whether or not its reply arrives anywhere.
+
+    Args:
+        server: The server.
+        told: Where it is noted.
+    """
+
+    def __init__(self, server: SyncTransport, told: Told) -> None:
+        self._server = server
+        self._told = told
+
+    def push(self, batch: PushBatch) -> PushReply:
+        """Carry a batch."""
+        reply = self._server.push(batch)
+        for change, result in zip(batch.changes, reply.results, strict=True):
+            is_taken = result.status in {"applied", "duplicate", "merged"}
+            if is_taken and not (result.server and result.server.deleted) and isinstance(change.fields, dict):
+                key = change.type, change.id
+                self._told.arrived |= {(key, name, value) for name, value in change.fields.items()}
+        return reply
+
+    def pull(self, cursor: str | None, limit: int) -> PullReply:
+        """Carry a question."""
+        return self._server.pull(cursor, limit)

@@ -9,7 +9,7 @@ from phone_client import ClientError, NetworkError
 from phone_client.scorebook import EntryError
 from phone_client.scorebook.reading import Entry
 from tests.phone_client.phones import BadNetwork, Killed, Phone, Server
-from tests.phone_client.sync_expectations import Report, Told, disagreements
+from tests.phone_client.sync_expectations import Report, Told, Witness, disagreements
 from tests.phone_client.sync_model import Fields, Key
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Simulation:
 
     def _phone(self, number: int, folder: Path) -> Phone:
         chance = random.Random(self.chance.random())  # noqa: S311 - the same
-        network = BadNetwork(self.server, chance, faults=0.35)
+        network = BadNetwork(Witness(self.server, self.told), chance, faults=0.35)
         off_s = chance.choice((0.0, DAY_S, -DAY_S, 30.0))
         return Phone(number, folder, network, chance, lambda: self.server.now_s, off_s)
 
@@ -153,13 +153,7 @@ class Simulation:
         name = OWN_FIELDS[phone.number]
         value: Any = f"place {self.marks}" if name in {"side", "position"} else self.marks / 1024
         key = ("shot", entry.id)
-        try:
-            phone.book.change(*key, {name: value})
-        except Killed:
-            if not phone.database.dies_before:
-                self.told.last[key, name] = value
-            raise
-        self.told.last[key, name] = value
+        self._write(phone, key, name, value, self.told.last)
 
     def _write_shared(self, phone: Phone) -> None:
         entry = self._pick(phone, "shot", "game")
@@ -168,13 +162,24 @@ class Simulation:
         name, most = ("count", 10) if entry.type == "shot" else ("entered_score", 300)
         value = self.chance.randint(0, most)
         self._expect_value((entry.type, entry.id), name, value)
-        phone.book.change(entry.type, entry.id, {name: value})
+        if entry.fields.get(name) != value:
+            self._write(phone, (entry.type, entry.id), name, value, {})
+
+    def _write(self, phone: Phone, key: Key, name: str, value: Any, last: dict[tuple[Key, str], Any]) -> None:
+        try:
+            phone.book.change(*key, {name: value})
+        except Killed:
+            if phone.database.dies_before:
+                raise
+            self.told.edits[phone.number, key, name] = last[key, name] = value
+            raise
+        self.told.edits[phone.number, key, name] = last[key, name] = value
 
     def _delete(self, phone: Phone) -> None:
         entry = self._pick(phone, "shot", "shot", "game", "session")
         if entry is not None:
             key = (entry.type, entry.id)
-            self.told.deleted.add(key)
+            self.told.delete(phone.number, key)
             # Should another phone bring it back, this one's unsent edits of it went with the deletion.
             self.told.last.pop((key, OWN_FIELDS[phone.number]), None)
             phone.book.delete(entry.type, entry.id)
@@ -188,6 +193,9 @@ class Simulation:
 
     def _decide(self, phone: Phone, keep: float = 0.5) -> None:
         for held in phone.decisions.every():
+            place = phone.number, (held.mine.type, held.mine.id)
+            self.told.offered |= {(*place, name, value) for name, value in held.mine.fields.items()}
+        for held in phone.decisions.every():
             if held.mine.number not in {each.mine.number for each in phone.decisions.every()}:
                 continue  # decided by what was decided before
             self.report.decisions += 1
@@ -196,6 +204,8 @@ class Simulation:
             is_kept = held.mine.reason != "rejected" and self.chance.random() < keep
             if not is_kept or held.mine.reason == "deleted":
                 self.told.released.add(key)
+            if is_kept and held.mine.op == "delete":
+                self.told.delete(phone.number, key)
             if is_kept:
                 with suppress(EntryError, ClientError):
                     phone.decisions.keep(held.mine.number)
