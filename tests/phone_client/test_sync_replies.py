@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from phone_client import NetworkError
 from phone_client.sync import PushBatch, PushReply, PushResult, ServerEntry
 from tests.phone_client.phones import Phone
 from tests.phone_client.sync_model import ModelServer
-from tests.phone_client.sync_network import Between, NewPhone, add_shot, sync_all
+from tests.phone_client.sync_network import Between, NewPhone, add_shot, lose, sync_all
 
 
 def _without_rows(reply: PushReply) -> PushReply:
@@ -108,3 +109,24 @@ def test_a_score_in_a_game_that_went_with_its_session_is_held_whole(new_phone: N
     whole = {"session_id": session, "game_number": 1, "comment": "league", "entered_score": 150}
     assert _held(one) == [("deleted", "put", whole)]
     assert one.shown() == server.live() == {}
+
+
+def test_a_new_game_that_was_deleted_before_its_reply_came_back_whole(
+    new_phone: NewPhone, network: Between, server: ModelServer
+) -> None:
+    """Its reply lost, deleted elsewhere, and saved by a score that was written meanwhile: no field is missing."""
+    one, other = new_phone(), new_phone()
+    session = one.book.add("session", started_at="2026-11-24T18:00:00Z")
+    game = one.book.add("game", session_id=session, game_number=1)
+    network.on_reply = lose
+    with pytest.raises(NetworkError):
+        one.sync()
+    network.on_reply = lambda reply: reply
+    sync_all(server, other)
+    other.book.delete("game", game)
+    sync_all(server, other)
+    one.book.change("game", game, {"entered_score": 86})
+    sync_all(server, one, other)
+    assert one.shown()["game", game] == {"session_id": session, "game_number": 1, "entered_score": 86}
+    sync_all(server, one, other)
+    assert one.shown() == other.shown() == server.live()

@@ -96,10 +96,13 @@ def _take_applied(db: sqlite3.Connection, row: EntryRow, sent: Change, status: s
     if sent.op == "delete":
         forget(db, row)
         return
-    is_news = ver > row.ver
-    is_exact = ver == (sent.base_ver or 0) + 1 or status == "duplicate"
+    is_news, was_deleted = ver > row.ver, row.is_deleted_there
+    is_exact = status == "duplicate" or (ver == (sent.base_ver or 0) + 1 and not was_deleted)
+    if is_news or was_deleted:
+        # A deletion comes without fields: what was sent is a part of what the entry said before it.
+        row.base = sent.onto(row.base or {})
     if is_news:
-        row.base, row.ver, row.is_deleted_there = sent.onto(row.base or {}), ver, False
+        row.ver, row.is_deleted_there = ver, False
     # Otherwise a pull has brought this or a later version already.
     show(db, row)
     if is_news and not is_exact:
