@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from phone_client import NetworkError
+from phone_client import NetworkError, ProblemError
 from phone_client.sync import PushBatch, PushReply, PushResult, ServerEntry
 from tests.phone_client.phones import Phone
-from tests.phone_client.sync_model import ModelServer
+from tests.phone_client.sync_model import ModelServer, problem
 from tests.phone_client.sync_network import Between, NewPhone, add_shot, lose, sync_all
 
 
@@ -130,3 +130,27 @@ def test_a_new_game_that_was_deleted_before_its_reply_came_back_whole(
     assert one.shown()["game", game] == {"session_id": session, "game_number": 1, "entered_score": 86}
     sync_all(server, one, other)
     assert one.shown() == other.shown() == server.live()
+
+
+def test_edits_that_were_joined_are_held_to_what_was_seen_first(
+    new_phone: NewPhone, network: Between, server: ModelServer
+) -> None:
+    """8, then 7 in a batch that came back, then 6, and 7 on another phone: the 7 was not seen, so the user is asked."""
+    one, other = new_phone(), new_phone()
+    shot = add_shot(one, shot_number=2, count=8)
+    sync_all(server, one, other)
+    one.book.change("shot", shot, {"count": 7})
+    one.book.add("ball", name="x")
+
+    def refuse(_: PushBatch) -> None:
+        network.on_push = lambda _: None
+        one.book.change("shot", shot, {"count": 6})
+        other.book.change("shot", shot, {"count": 7})
+        sync_all(server, other)
+        server.problems = [problem(413, "too-large"), problem(403, "closed")]
+
+    network.on_push = refuse
+    with pytest.raises(ProblemError):
+        one.sync()
+    (outcome,) = sync_all(server, one)
+    assert outcome.held_in_all == 1
