@@ -169,11 +169,16 @@ class Simulation:
         try:
             phone.book.change(*key, {name: value})
         except Killed:
-            if phone.database.dies_before:
-                raise
-            self.told.edits[phone.number, key, name] = last[key, name] = value
+            if not phone.database.dies_before:
+                self._note_written(phone, key, name, value, last)
             raise
-        self.told.edits[phone.number, key, name] = last[key, name] = value
+        self._note_written(phone, key, name, value, last)
+
+    def _note_written(self, phone: Phone, key: Key, name: str, value: Any, last: dict[tuple[Key, str], Any]) -> None:
+        last[key, name] = value
+        # Of a copy that a decision made it is not noted what it stands below, and so not what is deleted with it.
+        if key in self.told.above:
+            self.told.edits[phone.number, key, name] = value
 
     def _delete(self, phone: Phone) -> None:
         entry = self._pick(phone, "shot", "shot", "game", "session")
