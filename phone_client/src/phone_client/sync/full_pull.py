@@ -10,7 +10,7 @@ from phone_client.scorebook.editing import forget
 from phone_client.sync.outgoing import take_back
 
 _MISSING = "ver > 0 AND run < ?"
-_UNSENT = "EXISTS (SELECT 1 FROM outbox AS o WHERE o.entry = entry.entry)"
+_UNSENT = "entry IN (SELECT entry FROM outbox)"
 # Of what is sent only because something unsent needs it, every edit by another phone is later.
 _UNEDITED = "1970-01-01T00:00:00+00:00"
 
@@ -60,7 +60,7 @@ def _needed() -> str:
     # An entry that was rejected may be put right and sent again.
     return (
         "WITH RECURSIVE needing (entry) AS (SELECT e.entry FROM entry AS e WHERE e.hidden_by IS NULL AND ("  # noqa: S608 - names of our own
-        "EXISTS (SELECT 1 FROM outbox AS o WHERE o.entry = e.entry AND o.op <> 'delete') OR e.ver = 0) "
+        "e.entry IN (SELECT entry FROM outbox WHERE op <> 'delete') OR e.ver = 0) "
         f"UNION {steps}) SELECT entry FROM needing"
     )
 
