@@ -43,7 +43,8 @@ class ShotAnswer(EntryAnswer, frozen=True):
     """A shot.
 
     Attributes:
-        scored: What it counts in its game; null for a practice shot, and for one behind a problem.
+        scored: What it counts in its game, where that is shown; null for a shot that is shown alone, for practice, and
+            behind a problem.
         capture: The raw capture that it names; null for none, and where there is no such capture.
         capture_missing: Whether it names a capture that is not there.
     """

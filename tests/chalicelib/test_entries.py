@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chalicelib import jobs
 from chalicelib.scorebook import entry_examples, reading
 from chalicelib.scorebook.entry_types import ENTRY_TYPES
 from tests.api import Api, Bowler
@@ -161,6 +162,18 @@ def test_what_belongs_to_something_deleted_is_not_there(phone: Phone, monkeypatc
     assert ids_of(bowler, "/v1/shots") == [kept]
     late = put(bowler, "shot", {"session_id": session, "shot_number": 1, "count": 3})
     assert (late.status, late.json["errors"][0]["path"]) == (422, "$.fields.session_id")
+
+
+def test_a_deletion_has_the_rest_removed(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deleting a session or game sends the job that makes tombstones of what belonged to it; a ball has nothing."""
+    sent: list[jobs.Job] = []
+    monkeypatch.setattr(jobs, "send", sent.append)
+    session, ball = make_session(phone.bowler), make(phone.bowler, "ball", name="blue")
+    make(phone.bowler, "shot", session_id=session, shot_number=1, count=3)
+    assert phone.bowler("DELETE", path_of("ball", ball), headers={"If-Match": "*"}).status == 204
+    assert sent == []
+    assert phone.bowler("DELETE", path_of("session", session), headers={"If-Match": "*"}).status == 204
+    assert sent == [jobs.Job(jobs.DESCENDANTS, phone.user_id)]
 
 
 def test_sessions_are_listed_by_time_and_links(phone: Phone) -> None:

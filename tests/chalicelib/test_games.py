@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.scorebook import sessions, store, tree
+from chalicelib.scorebook import entries, sessions, store, tree
 from local_cloud.cloud import LocalCloud
 from tests.api import Api, Bowler
 from tests.chalicelib.phones import Phone
@@ -129,6 +129,67 @@ def test_a_change_is_judged_by_the_state_after_it(phone: Phone) -> None:
     assert patch(phone.bowler, "shot", first, comment="a note").status == 200
     assert patch(phone.bowler, "shot", first, count=8, pins_standing=576).status == 422
     assert patch(phone.bowler, "shot", first, count=9, pins_standing=1).status == 200
+
+
+def test_a_replacement_is_judged_without_what_it_drops(phone: Phone) -> None:
+    """A PUT that names a count alone forgets the pins, which then contradict nothing."""
+    session, game = new_game(phone.bowler)
+    (shot,) = shots_of(session, game, [[(9, 512)]])
+    first = make(phone.bowler, "shot", **shot)
+    del shot["pins_standing"]
+    assert put(phone.bowler, "shot", {**shot, "count": 8}, first, **{"If-Match": "*"}).status == 200
+
+
+def test_a_shot_moves_only_to_where_it_fits(phone: Phone) -> None:
+    """To another game's frame that has such a shot already it does not; to an empty one it does."""
+    session, game = new_game(phone.bowler)
+    other = make(phone.bowler, "game", session_id=session, game_number=2)
+    (shot,) = shots_of(session, game, [[(9, 512)]])
+    first = make(phone.bowler, "shot", **shot)
+    in_the_way = make(phone.bowler, "shot", **{**shot, "game_id": other})
+    refused = patch(phone.bowler, "shot", first, game_id=other)
+    assert (refused.status, refused.json["errors"][0]["path"]) == (422, "$.fields.shot_number")
+    assert phone.bowler("DELETE", path_of("shot", in_the_way), headers={"If-Match": "*"}).status == 204
+    assert patch(phone.bowler, "shot", first, game_id=other).status == 200
+    assert game_of(phone.bowler, other)["frames"][0]["shots"][0]["id"] == first
+
+
+def test_what_was_wrong_before_may_stay_wrong(phone: Phone) -> None:
+    """A shot that a push stored against the rules is not held to them by a change that leaves the same problem."""
+    session, game = new_game(phone.bowler)
+    shots = [{**shot, "count": None} for shot in shots_of(session, game, [[(9, 512), (0, 1)]])]
+    changes = [phone.put("shot", shot) for shot in shots]
+    phone.push(*changes)
+    (problem,) = game_of(phone.bowler, game)["problems"]
+    assert patch(phone.bowler, "shot", changes[1]["id"], pins_standing=2).status == 200
+    (still,) = game_of(phone.bowler, game)["problems"]
+    assert (problem["code"], still["code"]) == ("pin-stands-up", "pin-stands-up")
+    refused = patch(phone.bowler, "shot", changes[1]["id"], pins_standing=None, count=5)
+    assert (refused.status, refused.json["errors"][0]["path"]) == (422, "$.fields.count")
+
+
+def test_what_another_problem_hid_is_not_held_against_a_shot(phone: Phone) -> None:
+    """A shot that is put right is taken, though a third one of its frame then shows as one too many."""
+    session, game = new_game(phone.bowler)
+    shots = [{**shot, "count": None} for shot in shots_of(session, game, [[(9, 512), (0, 1), (0, 512)]])]
+    changes = [phone.put("shot", shot) for shot in shots]
+    phone.push(*changes)
+    assert patch(phone.bowler, "shot", changes[1]["id"], pins_standing=512).status == 200
+    (problem,) = game_of(phone.bowler, game)["problems"]
+    assert (problem["shot_number"], problem["code"]) == (3, "too-many-shots")
+
+
+def test_a_note_costs_no_look_at_the_game(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what makes the score is judged against the other shots; a comment reads none of them."""
+    session, game = new_game(phone.bowler)
+    (shot,) = shots_of(session, game, [[(9, 512)]])
+    first, user_id = make(phone.bowler, "shot", **shot), phone.user_id
+    wire = Wire(monkeypatch)
+    for fields, reads in (({"comment": "late"}, []), ({"count": 8, "pins_standing": 576}, ["Query"])):
+        entries.change(entries.Wanted(user_id, ("shot", first), "patch", fields), None)
+        asked = [call.operation for call in wire.own]
+        assert asked == ["GetItem", "GetItem", "GetItem", *reads, "TransactWriteItems"]
+        wire.heal()
 
 
 def test_a_tree_costs_one_read_and_one_query(cloud: LocalCloud, phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
