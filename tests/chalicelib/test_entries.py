@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib import jobs
-from chalicelib.scorebook import entry_examples, reading
+from chalicelib.scorebook import entry_examples, listing, reading
 from chalicelib.scorebook.entry_types import ENTRY_TYPES
 from tests.api import Api, Bowler
 from tests.chalicelib.phones import STARTED, Phone, new_id
@@ -191,6 +191,25 @@ def test_sessions_are_listed_by_time_and_links(phone: Phone) -> None:
     assert ids_of(bowler, f"/v1/sessions?event_id={event}&establishment_id=nowhere") == [middle]
     assert bowler("GET", "/v1/sessions?from=2026-11-24").problem == "invalid-query"
     assert bowler("GET", "/v1/sessions?ball_id=x").problem == "invalid-query"
+
+
+def test_a_page_reads_so_much_and_goes_on(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A filter that leaves nothing of what one page may read answers an empty page with a next, and misses nothing."""
+    monkeypatch.setattr(listing, "MOST_READ", 30)
+    session = make_session(phone.bowler)
+    shots = [phone.put("shot", {"session_id": session, "shot_number": 1, "count": 1}, f"s{at:02}") for at in range(40)]
+    shots[-1]["fields"]["capture_id"] = "ab"
+    phone.push(*shots)
+    for path in ("/v1/shots?capture_id=ab", f"/v1/shots?session_id={session}&capture_id=ab"):
+        first = phone.bowler("GET", path).json
+        assert (first["items"], first["next"] is None) == ([], False)
+        assert ids_of(phone.bowler, path) == ["s39"]
+
+
+def test_an_empty_time_is_still_a_stretch() -> None:
+    """DynamoDB refuses a BETWEEN whose end comes before its beginning, which the emulator does not."""
+    stretch = listing.sessions_between("2026-11-25T00:00:00Z", "2026-11-24T00:00:00Z")
+    assert stretch.begins <= stretch.ends < "1#2026-11-24T00:00:00.000000#"
 
 
 def test_children_are_listed_by_what_they_belong_to(phone: Phone) -> None:

@@ -83,6 +83,47 @@ def test_filters_leave_out_what_does_not_fit(phone: Phone, monkeypatch: pytest.M
     assert found["strike"]["denominator"] == 10
 
 
+def test_filters_hold_together(phone: Phone) -> None:
+    """Each of several filters has its say; a time is the same in whatever zone it is told, and to the microsecond."""
+    bowler = phone.bowler
+    event = make(bowler, "event", name="Tuesdays", kind="league")
+    session = make_session(bowler, "2026-11-08T18:00:00.000001Z", event_id=event, establishment_id="here")
+    add_game(phone, session, NINE_SPARE, ball_id="blue")
+    add_game(phone, make_session(bowler, "2026-11-08T20:00:00Z", event_id=event), PERFECT, ball_id="blue")
+    both = f"?event_id={event}&establishment_id=here"
+    for query, total in (
+        (both, 190),
+        (f"{both}&ball_id=blue", 190),
+        (f"{both}&ball_id=red", 0),
+        (f"{both}&session_id={session}", 190),
+        (f"?session_id={session}&establishment_id=there", 0),
+        ("?from=2026-11-08T19:00:00.000001%2B01:00&to=2026-11-08T13:00:00.000002-05:00", 190),
+        ("?from=2026-11-08T18:00:00.000002Z&to=2026-11-08T20:00:00Z", 0),
+        ("?from=2026-11-08T21:00:00%2B01:00", 300),
+    ):
+        assert figures_of(phone, query)["games"]["scored"]["total"] == total, query
+    assert figures_of(phone, f"{both}&ball_id=blue")["strike"]["denominator"] == 10
+
+
+def test_counts_tell_nothing_of_splits(phone: Phone) -> None:
+    """Splits and washouts are of first balls whose pins were noted, and entered games have neither part nor ball."""
+    session = make_session(phone.bowler)
+    game = make(phone.bowler, "game", session_id=session, game_number=1)
+    place = {"session_id": session, "game_id": game, "shot_number": 1}
+    make(phone.bowler, "shot", **place, frame_number=1, count=8)
+    make(phone.bowler, "shot", **place, frame_number=2, pins_standing=576)
+    make(phone.bowler, "shot", **place, frame_number=3, pins_standing=515)
+    make(phone.bowler, "game", session_id=session, game_number=2, entered_score=150)
+    found = figures_of(phone)
+    assert {name: (found[name]["numerator"], found[name]["denominator"]) for name in ("split", "washout")} == {
+        "split": (1, 2),
+        "washout": (1, 2),
+    }
+    assert found["first_ball"] == {"numerator": 23, "denominator": 3, "value": 23 / 3}
+    assert (found["games"]["entered"]["total"], found["games"]["unfinished"]) == (150, 1)
+    assert figures_of(phone, "?ball_id=red")["games"]["entered"]["count"] == 0
+
+
 def test_no_more_is_read_than_the_range(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
     """One look at the head, one read of the range's sessions, and one of what is in each of them."""
     for day in range(1, 6):
