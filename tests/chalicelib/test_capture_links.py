@@ -117,17 +117,25 @@ def test_shots_of_a_deleted_game_are_not_proposed(api: Api, monkeypatch: pytest.
 
 
 def test_a_claimed_device_tells_the_ball(api: Api) -> None:
-    """A device that was claimed for the shot's ball before the throw is a reason; without a time the session is."""
+    """A device that was claimed for the shot's ball at the throw is a reason, one claimed later or released is none."""
     phone = Phone.of_new_user(api)
     ball = make(phone.bowler, "ball", name="blue")
     serial, start = f"SD-{hashlib.sha256(phone.user_id.encode()).hexdigest()[:10]}", datetime.now(UTC)
-    claims.claim(phone.user_id, NewDevice(serial, ball_id=ball, begins=start - timedelta(hours=2)))
+    claims.claim(phone.user_id, NewDevice(serial, ball_id=ball, begins=start - timedelta(minutes=30)))
     session = make_session(phone.bowler, (start - timedelta(hours=1)).isoformat())
     shot = make(phone.bowler, "shot", session_id=session, shot_number=1, count=3, ball_id=ball)
     capture_id = hashlib.sha256(serial.encode()).hexdigest()
     publish(phone.user_id, PublishedCapture(capture_id, serial, start, start, "verified", {}))
-    (found,) = proposals(phone, f"/v1/shots/{shot}/capture-proposals")
+    other_id, early = hashlib.sha256(capture_id.encode()).hexdigest(), start - timedelta(minutes=31)
+    publish(phone.user_id, PublishedCapture(other_id, serial, early, start, "verified", {}))
+    found, other = proposals(phone, f"/v1/shots/{shot}/capture-proposals")
+    assert (other["capture_id"], other["reasons"]) == (other_id, [])
     assert (found["capture_id"], found["reasons"], found["seconds_apart"]) == (capture_id, ["device"], None)
     (back,) = proposals(phone, f"/v1/captures/{capture_id}/shot-proposals")
     assert (back["shot_id"], back["reasons"]) == (shot, ["device"])
+    claims.release(phone.user_id, serial, None)
+    after = hashlib.sha256(other_id.encode()).hexdigest()
+    publish(phone.user_id, PublishedCapture(after, serial, datetime.now(UTC), start, "verified", {}))
+    found = {each["capture_id"]: each for each in proposals(phone, f"/v1/shots/{shot}/capture-proposals")}
+    assert (found[capture_id]["reasons"], found[after]["reasons"]) == (["device"], [])
     assert phone.bowler("GET", f"/v1/captures/{'0' * 64}/shot-proposals").status == 404

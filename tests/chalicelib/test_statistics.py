@@ -103,6 +103,8 @@ def test_filters_hold_together(phone: Phone) -> None:
     ):
         assert figures_of(phone, query)["games"]["scored"]["total"] == total, query
     assert figures_of(phone, f"{both}&ball_id=blue")["strike"]["denominator"] == 10
+    make(bowler, "shot", session_id=session, shot_number=1, count=3, ball_id="red")
+    assert [figures_of(phone, f"?ball_id={ball}")["practice_shots"] for ball in ("red", "blue")] == [1, 0]
 
 
 def test_counts_tell_nothing_of_splits(phone: Phone) -> None:
