@@ -66,6 +66,7 @@ class Plan:
         marks: Whether the deletion of what others belong to is marked.
         before: What the entries to be written are now; None for what is thought not to be there.
         after: What they become.
+        was_live: What others belong to and was live before, or at any time while the changes were added.
         live: The entries that must be live.
         there: The entries that must be there, if only as tombstones.
         outcomes: What becomes of each change so far.
@@ -77,6 +78,7 @@ class Plan:
     marks: bool = True
     before: dict[Key, Row | None] = field(default_factory=dict)
     after: dict[Key, Row] = field(default_factory=dict)
+    was_live: dict[Key, Row] = field(default_factory=dict)
     live: dict[Key, Need] = field(default_factory=dict)
     there: set[Key] = field(default_factory=set)
     outcomes: list[Outcome] = field(default_factory=list)
@@ -89,7 +91,9 @@ class Plan:
             return True
         needs = [] if outcome.row.deleted else list(self._needs(outcome.row))
         there = self._references(outcome.row, self._current(change.key))
-        if self._actions_with(outcome.row, needs, there) > self.room:
+        # Of two that want one game at two places one is wrong: the next part finds out, for it asks for its own place.
+        is_at_odds = any(self.live.get(need.key, need) != need for need in needs)
+        if is_at_odds or self._actions_with(outcome.row, needs, there) > self.room:
             return False
         self._write(outcome.row)
         self.live.update({need.key: need for need in needs if need.key not in self.after})
@@ -184,8 +188,10 @@ class Plan:
         return count + len(self.swept) + len(self.restored) + (row.type in PARENTS)
 
     def _write(self, row: Row) -> None:
-        self.before.setdefault(row.key, self.known.rows.get(row.key))
+        before = self.before.setdefault(row.key, self.known.rows.get(row.key))
         self.after[row.key] = row
+        if row.type in PARENTS:
+            self.was_live.update({each.key: each for each in (before, row) if each and not each.deleted})
         # What is written carries a condition of its own.
         self.live.pop(row.key, None)
         self.there.discard(row.key)
@@ -197,11 +203,8 @@ class Plan:
     @property
     def swept(self) -> dict[Key, str]:
         """What is deleted and may have descendants, with how their positions begin."""
-        return {
-            key: tree.below(key, before.tree)
-            for key, before in self.before.items()
-            if self.marks and key[0] in PARENTS and before and not before.deleted and self.after[key].deleted
-        }
+        gone = {key: row for key, row in self.was_live.items() if self.marks and self.after[key].deleted}
+        return {key: tree.below(key, row.tree) for key, row in gone.items()}
 
     @property
     def restored(self) -> list[Key]:

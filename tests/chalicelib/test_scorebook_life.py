@@ -96,6 +96,26 @@ def test_a_deleted_event_leaves_its_sessions(phone: Phone, sent: list[jobs.Job])
     assert phone.push(phone.patch(session, 1, comment="still mine"))[0]["status"] == "applied"
 
 
+@pytest.mark.parametrize("is_brought_back", [False, True])
+def test_a_parent_that_comes_and_goes_in_one_push_leaves_nothing(
+    phone: Phone, sent: list[jobs.Job], *, is_brought_back: bool
+) -> None:
+    """What was made below it in the same push goes with it, whether the parent is new or was brought back."""
+    session = phone.put("session", {"started_at": STARTED})
+    if is_brought_back:
+        phone.push(session)
+        (deleted,) = phone.push(phone.delete("session", session["id"]))
+        _do(sent)
+        session = {**session, "base_ver": deleted["ver"]}
+    game = phone.put("game", {"session_id": session["id"], "game_number": 1})
+    shot = phone.shot(session["id"], game_id=game["id"], frame_number=1)
+    results = phone.push(session, game, shot, phone.delete("game", game["id"]), phone.delete("session", session["id"]))
+    assert [result["status"] for result in results] == ["applied"] * 5
+    _do(sent)
+    assert all(change["deleted"] for change in phone.everything().values())
+    assert phone.pull()["count"] == 0
+
+
 def test_what_belongs_to_something_deleted_counts_as_deleted_at_once(phone: Phone, sent: list[jobs.Job]) -> None:
     """Before the job came: a note is answered as merged into a tombstone, a score and a new shot are rejected."""
     session, game, shot, frame = _session_of(phone)
