@@ -15,6 +15,9 @@ from chalicelib.scorebook.moments import micros_of, read_moment
 Op = Literal["put", "patch", "delete"]
 LARGEST_VERSION = 2**53
 LONGEST_ECHO = 64
+LONGEST_DETAIL = 200
+MOST_ERRORS = 10
+"""Of a change: what is wrong with it is remembered with the push, and goes into a reply beside that of 999 others."""
 
 
 class SentChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -137,10 +140,14 @@ def _errors(sent: SentChange, entry_type: EntryType) -> tuple[FieldError, ...]:
 
 
 def _invalid(*errors: FieldError) -> Rejection:
-    first = errors[0]
-    return Rejection(
-        INVALID, f"{first.path}: {first.detail}. Nothing was changed; correct it and send it again.", errors
-    )
+    told = tuple(FieldError(_cut(error.path), _cut(error.detail)) for error in errors[:MOST_ERRORS])
+    detail = f"{told[0].path}: {told[0].detail}. Nothing was changed; correct it and send it again."
+    return Rejection(INVALID, detail, told)
+
+
+def _cut(text: str) -> str:
+    """Return the beginning of a text that may hold as much of a change as its sender liked."""
+    return text if len(text) <= LONGEST_DETAIL else f"{text[:LONGEST_DETAIL]}..."
 
 
 def names_of(raw: bytes | memoryview | msgspec.Raw) -> tuple[str, str]:

@@ -223,6 +223,26 @@ def test_each_wrong_field_is_named(phone: Phone) -> None:
     assert paths == {f"$.fields.{name}" for name in ("session_id", "shot_number", "count", "foul", "colour")}
 
 
+def test_a_rejection_is_short_however_long_its_change_is(phone: Phone) -> None:
+    """What is wrong is told with the beginning of what was sent: a push of such changes is remembered and answered."""
+    long = "x" * 8_000
+    ball = phone.put("ball", {"name": "x"})
+    bad = [
+        {**ball, "op": long},
+        {**ball, long: 1},
+        {**ball, f" - at `{long}": 1},
+        {**ball, "id": long},
+        phone.put("event", {"name": "x", "kind": long}),
+        phone.put("ball", {f"{number}{long}": 1 for number in range(11)}),
+    ]
+    answer = phone.send(bad * 25, "long")
+    assert answer.status == 200, answer.data
+    assert {result["status"] for result in answer.json["results"]} == {"rejected"}
+    for result in answer.json["results"]:
+        assert len(json.dumps(result)) < 3_000
+    assert phone.send(bad * 25, "long").json == answer.json
+
+
 @pytest.mark.parametrize(
     ("fields", "path"),
     [
@@ -287,6 +307,21 @@ def test_a_shot_and_its_game_are_of_one_session(phone: Phone) -> None:
     results = phone.push(phone.put("shot", fields), phone.put("game", {"session_id": cycle, "game_number": 1}, cycle))
     kinds = [result["problem"]["type"].rpartition(":")[2] for result in results]
     assert kinds == ["parent-elsewhere", "parent-missing"]
+
+
+@pytest.mark.parametrize("right", [0, 1])
+def test_two_shots_that_have_one_game_in_two_sessions(phone: Phone, right: int) -> None:
+    """In one push, whichever comes first: the one that has the game in its session is taken, the other is rejected."""
+    sessions = [phone.session(), phone.session()]
+    game = phone.put("game", {"session_id": sessions[right], "game_number": 1})
+    phone.push(game)
+    results = phone.push(
+        *(phone.shot(session_id, game_id=game["id"], frame_number=1) for session_id in sessions),
+        phone.shot(sessions[0]),
+    )
+    wrong = results.pop(1 - right)
+    assert wrong["problem"]["type"].rpartition(":")[2] == "parent-elsewhere"
+    assert [result["status"] for result in results] == ["applied"] * 2
 
 
 def test_an_event_must_have_been_there_once(phone: Phone) -> None:
