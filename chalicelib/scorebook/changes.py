@@ -15,8 +15,8 @@ from chalicelib.scorebook.moments import micros_of, read_moment
 Op = Literal["put", "patch", "delete"]
 LARGEST_VERSION = 2**53
 LONGEST_ECHO = 64
-LONGEST_DETAIL = 200
-MOST_ERRORS = 10
+LONGEST_DETAIL = 120
+MOST_ERRORS = 5
 """Of a change: what is wrong with it is remembered with the push, and goes into a reply beside that of 999 others."""
 
 

@@ -12,7 +12,7 @@ from chalicelib.accounts.closing import AccountClosing
 from chalicelib.scorebook import actions, rows, store
 from chalicelib.scorebook.busy import ATTEMPTS, ScorebookBusy, wait
 from chalicelib.scorebook.changes import Change
-from chalicelib.scorebook.rows import CLOSED, Key
+from chalicelib.scorebook.rows import CLOSED, Head, Key
 from chalicelib.scorebook.writing import write
 
 _AT_ONCE = 95
@@ -29,29 +29,51 @@ def sweep(user_id: str) -> int:
     removed = 0
     try:
         for key, below in store.sweeps(user_id):
-            removed += _remove_below(user_id, below)
-            _finish(user_id, key)
+            is_finished = False
+            while not is_finished:
+                removed += _remove_below(user_id, key, below)
+                is_finished = _finish(user_id, key, below)
     except AccountClosing:
         return removed
     return removed
 
 
-def _remove_below(user_id: str, position: str) -> int:
+class _FinishedError(Exception):
+    """Another job finished this deletion: what stands there now was made since, in what was brought back."""
+
+
+def _remove_below(user_id: str, key: Key, position: str) -> int:
     """Make tombstones of everything below a position; those have none, so that what is left comes first."""
+
+    def still_goes(_: Head) -> None:
+        # Whoever takes the mark away moves the head, so that it is there when the tombstones are written.
+        if not store.is_swept(user_id, key):
+            raise _FinishedError
+
     removed = 0
     while found := list(store.below(user_id, position, _AT_ONCE)):
         entries = [rows.read_row(item) for item in found]
-        write(user_id, [Change(row.id, row.type, "delete") for row in entries], known=entries, marks=False)
+        deletions = [Change(row.id, row.type, "delete") for row in entries]
+        try:
+            write(user_id, deletions, guard=still_goes, known=entries, marks=False)
+        except _FinishedError:
+            return removed
         removed += len(entries)
     return removed
 
 
-def _finish(user_id: str, key: Key) -> None:
-    """Forget that a deletion is under way; whoever does so a second time changes nothing."""
+def _finish(user_id: str, key: Key, position: str) -> bool:
+    """Forget that a deletion is under way, and return whether nothing is left of it to be done.
+
+    Whoever does so a second time changes nothing.
+    """
     for attempt in range(ATTEMPTS):
         head = store.find_head(user_id)
-        if head is None or head.state == CLOSED:
-            return
+        if head is None or head.state == CLOSED or not store.is_swept(user_id, key):
+            return True
+        if any(store.below(user_id, position, 1)):
+            # The mark is of another deletion than that whose descendants were removed.
+            return False
         after = replace(head, sweeping=head.sweeping - 1)
         transaction = [actions.move_head(user_id, head, after), actions.remove(user_id, rows.sweep_key(key))]
         try:
@@ -59,7 +81,7 @@ def _finish(user_id: str, key: Key) -> None:
         except store.CollidedError:
             time.sleep(wait(attempt))
             continue
-        if not failed or failed[-1].index == 1:
-            return
+        if not failed:
+            return True
         time.sleep(wait(attempt))
     raise ScorebookBusy.overloaded()

@@ -48,10 +48,6 @@ class CollidedError(Exception):
     """Another transaction was at the same items; nothing was written."""
 
 
-class DifferentRetryError(Exception):
-    """A transaction of this token was written already, with other content."""
-
-
 def _call(operation: Callable[..., Any], **request: Any) -> Any:
     try:
         return operation(**request, ReturnConsumedCapacity="TOTAL")
@@ -159,6 +155,11 @@ def sweeps(user_id: str) -> list[tuple[Key, str]]:
     """Return the deletions under way: what was deleted, and how the positions below it begin."""
     found = query(user_id, "begins_with(sk, :prefix)", {":prefix": {"S": SweepItem.SK_PREFIX}}, None)
     return [(rows.entry_key(item["sk"]["S"]), item["below"]["S"]) for item in found]
+
+
+def is_swept(user_id: str, key: Key) -> bool:
+    """Return whether the descendants of something deleted are still to go, read strongly."""
+    return _get(user_id, rows.sweep_key(key)) is not None
 
 
 def parts_of(user_id: str, batch_id: str) -> list[RawItem]:

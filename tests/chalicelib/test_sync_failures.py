@@ -217,11 +217,52 @@ def test_the_job_twice_at_once_counts_once(monkeypatch: pytest.MonkeyPatch) -> N
     _push(scene)
     finish = descendants._finish
 
-    def twice(*given: Any) -> None:
-        finish(*given)
-        finish(*given)
+    def twice(*given: Any) -> bool:
+        return finish(*given) and finish(*given)
 
     monkeypatch.setattr(descendants, "_finish", twice)
     assert descendants.sweep(scene.user_id) == 10
     assert descendants.sweep(scene.user_id) == 0
+    _check_feed(scene)
+
+
+def _bring_back(scene: Scene) -> None:
+    """Bring the session back, with another game in it."""
+    session = _change("session", "s", "put", 2, started_at=STARTED)
+    game = _change("game", "new", session_id="s", game_number=1)
+    results = pushing.push(scene.user_id, _request(session, game)).results
+    assert [result.status for result in results] == ["applied"] * 2
+
+
+def test_a_job_that_comes_late_removes_nothing_of_what_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It read of the deletion, another one finished it, and the session came back: its new game is not the job's."""
+    scene = _session()
+    _push(scene)
+    late = store.sweeps(scene.user_id)
+    descendants.sweep(scene.user_id)
+    _bring_back(scene)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "sweeps", lambda _: late)
+        assert descendants.sweep(scene.user_id) == 0
+    assert scene.vers() == {"kept": 1, "s": 3, "new": 1}
+    _check_feed(scene)
+
+
+def test_a_deletion_is_not_finished_for_a_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was brought back and deleted again while a job was about to finish has descendants anew: they go too."""
+    scene = _session()
+    _push(scene)
+    finish = descendants._finish
+
+    def late(*given: Any) -> bool:
+        monkeypatch.setattr(descendants, "_finish", finish)
+        descendants.sweep(scene.user_id)
+        _bring_back(scene)
+        pushing.push(scene.user_id, _request(_change("session", "s", "delete", 3)))
+        return finish(*given)
+
+    monkeypatch.setattr(descendants, "_finish", late)
+    descendants.sweep(scene.user_id)
+    descendants.sweep(scene.user_id)
+    assert scene.vers() == {"kept": 1}
     _check_feed(scene)
