@@ -89,8 +89,9 @@ class Plan:
         if outcome.row is None:
             self.outcomes.append(outcome)
             return True
-        needs = [] if outcome.row.deleted else list(self._needs(outcome.row))
-        there = self._references(outcome.row, self._current(change.key))
+        before = self._current(change.key)
+        needs = [] if outcome.row.deleted else self._all_needs(outcome.row, before)
+        there = self._references(outcome.row, before)
         # Of two that want one game at two places one is wrong: the next part finds out, for it asks for its own place.
         is_at_odds = any(self.live.get(need.key, need) != need for need in needs)
         if is_at_odds or self._actions_with(outcome.row, needs, there) > self.room:
@@ -141,6 +142,11 @@ class Plan:
         is_same_game = before is not None and before.fields["game_id"] == row.fields["game_id"]
         return before.tree.rpartition("#")[0] if is_same_game and before is not None and before.tree else None
 
+    def _all_needs(self, row: Row, before: Row | None) -> list[Need]:
+        """Return what an entry belongs to, and what it belonged to: nothing moves away from what was deleted."""
+        was = self._needs(before) if before is not None and not before.deleted else ()
+        return list({need.key: need for need in (*was, *self._needs(row))}.values())
+
     def _needs(self, row: Row) -> Iterator[Need]:
         """Yield what an entry belongs to, the session of a game's frame included."""
         for name, kind in type_of(row.type).parents.items():
@@ -156,7 +162,7 @@ class Plan:
         if row.type == "frame" and row.tree is None:
             game: Key = ("game", row.fields["game_id"])
             return _rejection(PARENT_MISSING if self._current(game) is None else PARENT_DELETED, row, game)
-        for need in self._needs(row):
+        for need in self._all_needs(row, before):
             if need.key in self.after or need.key in self.known.rows:
                 parent = self._current(need.key)
                 if parent is None:
@@ -232,14 +238,8 @@ class Plan:
         """Return the head as it is afterwards; the same when nothing is written."""
         if not self.after:
             return head
-        return replace(
-            head,
-            n=head.n + len(self.after),
-            prev=head.n,
-            at=self.now,
-            count=head.count + self.gained,
-            sweeping=head.sweeping + len(self.swept),
-        )
+        moved = replace(head, n=head.n + len(self.after), prev=head.n, at=self.now)
+        return replace(moved, count=head.count + self.gained, sweeping=head.sweeping + len(self.swept))
 
 
 def _game_above(row: Row) -> str | None:

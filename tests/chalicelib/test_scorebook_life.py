@@ -197,6 +197,20 @@ def test_a_shot_moves_to_another_game(phone: Phone) -> None:
     assert game["id"] != other["id"]
 
 
+def test_nothing_moves_away_from_a_game_that_was_deleted(phone: Phone, sent: list[jobs.Job]) -> None:
+    """A shot of it counts as deleted at once: a move to another game ends the same before the job and after it."""
+    session, game, shot, frame = _session_of(phone)
+    other = phone.put("game", {"session_id": session["id"], "game_number": 2})
+    phone.push(other)
+    phone.push(phone.delete("game", game["id"]))
+    for _ in range(2):
+        for result in phone.push(*(phone.patch(each, 1, game_id=other["id"]) for each in (shot, frame))):
+            assert (result["status"], result["server"]["deleted"]) == ("merged", True)
+        _do(sent)
+    live = {entry_id for (_, entry_id), change in phone.everything().items() if not change["deleted"]}
+    assert live == {session["id"], other["id"]}
+
+
 def test_one_push_may_change_an_entry_again(phone: Phone) -> None:
     """Changes of one entry follow each other as they were sent; a deletion that is no last word is none."""
     ball = phone.put("ball", {"name": "one"})
