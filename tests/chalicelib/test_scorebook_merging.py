@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chalicelib.scorebook.changes import Change
@@ -294,7 +294,14 @@ CHANGES = st.one_of(
 )
 
 
+def _put(base: int, **fields: Any) -> Change:
+    return Change("x", "shot", "put", base, {"session_id": "s", "shot_number": 2, **fields})
+
+
 @given(st.lists(CHANGES, max_size=12))
+@example(
+    [_put(0, count=0), _put(1, count=0, comment="a"), _put(1, count=1), Change("x", "shot", "delete"), _put(5, count=0)]
+)
 def test_whatever_comes_an_entry_stays_whole(changes: list[Change]) -> None:
     """Versions go up by one, every row is valid, and the same change once more never makes a second effect."""
     row: Row | None = None
@@ -303,9 +310,11 @@ def test_whatever_comes_an_entry_stays_whole(changes: list[Change]) -> None:
         if outcome.row is not None:
             assert outcome.row.ver == (1 if row is None else row.ver + 1) == outcome.ver
             assert field_errors(change.entry_type, outcome.row.fields, is_whole=True) == ()
+            # A base ahead of the server may name by chance the very version that its change makes.
+            is_ahead = change.base > (0 if row is None else row.ver)
             row = outcome.row
             again = decide(change, row, NOW)
-            if again.row is not None:
+            if again.row is not None and not is_ahead:
                 # Only its own deletion, undone in between, can be done again; here nothing came in between.
                 assert (again.row.fields, again.row.deleted) == (row.fields, row.deleted)
         else:
