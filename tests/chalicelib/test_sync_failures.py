@@ -266,3 +266,25 @@ def test_a_deletion_is_not_finished_for_a_later_one(monkeypatch: pytest.MonkeyPa
     descendants.sweep(scene.user_id)
     assert scene.vers() == {"kept": 1}
     _check_feed(scene)
+
+
+def test_two_deletions_that_are_finished_at_once_are_both_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes its own mark away and counts from the same head: the second one counts again."""
+    scene = _session()
+    pushing.push(scene.user_id, _request(_change("game", "g1", "delete"), _change("game", "g2", "delete")))
+    other_key, other_below = store.sweeps(scene.user_id)[1]
+    descendants._remove_below(scene.user_id, other_key, other_below)
+    write = store.write
+
+    def meanwhile(transaction: Any, token: str) -> Any:
+        if "Delete" in transaction[-1]:
+            monkeypatch.setattr(store, "write", write)
+            assert descendants._finish(scene.user_id, other_key, other_below)
+        return write(transaction, token)
+
+    monkeypatch.setattr(store, "write", meanwhile)
+    descendants.sweep(scene.user_id)
+    head = store.find_head(scene.user_id)
+    assert head is not None
+    assert (head.sweeping, store.sweeps(scene.user_id)) == (0, [])
+    _check_feed(scene)
