@@ -147,6 +147,17 @@ def test_a_clock_ahead_wins_for_five_minutes() -> None:
     assert told(outcome) == ("merged", 2, True)
 
 
+def test_of_two_edits_of_one_moment_the_first_to_arrive_stays() -> None:
+    """Only a later edit wins: for what both phones made, and for a note that both changed."""
+    made = decide(shot("put", edited=NOW, **{**SHOT, "comment": "first"}), None, NOW).row
+    assert made is not None
+    noted = decide(shot("patch", 1, edited=NOW, comment="again"), made, NOW).row
+    assert noted is not None
+    assert told(decide(shot("put", edited=NOW, **{**SHOT, "comment": "second"}), made, NOW)) == ("merged", 1, False)
+    assert told(decide(shot("patch", 1, edited=NOW, comment="second"), noted, NOW)) == ("merged", 2, False)
+    assert told(decide(shot("patch", 1, edited=NOW + 1, comment="second"), noted, NOW)) == ("merged", 3, True)
+
+
 def test_edits_that_are_right_alone_and_wrong_together_are_a_conflict() -> None:
     """One phone forgets the pins and keeps the count, the other forgets the count: nobody's is taken unasked."""
     row = row_at(2, vers={"count": 2}, count=None, pins_standing=3)

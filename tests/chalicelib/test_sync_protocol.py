@@ -366,6 +366,13 @@ def test_a_broken_cursor_is_a_problem(phone: Phone, cursor: str) -> None:
     assert (answer.status, answer.problem) == (400, "invalid-query")
 
 
+def test_a_cursor_is_good_for_less_than_180_days() -> None:
+    """At 180 days a tombstone of the day of its issue may be gone."""
+    cursor = cursors.Cursor("0", 1, day=1000)
+    now_s = (1000 + cursors.OLDEST_DAYS) * 24 * 3600
+    assert [cursor.is_too_old(moment) for moment in (now_s - 1, now_s)] == [False, True]
+
+
 @pytest.mark.parametrize("changed", [{"seq": 10**9}, {"day": 0}, {"schema": 2}, {"epoch": "0" * 16}])
 def test_a_cursor_that_leads_nowhere_begins_anew(phone: Phone, changed: dict[str, Any]) -> None:
     """One from a later history, older than 180 days, of another schema or another epoch, is answered with a reset."""
