@@ -172,3 +172,26 @@ def test_a_change_holds_its_nulls() -> None:
         "name": "b",
         "lane": 3,
     }
+
+
+def test_a_list_costs_what_it_lists_however_much_is_unsent(database: Database, book: Scorebook) -> None:
+    """Whether an entry is unsent is looked up: ten times the unsent entries are ten times the work, not a hundred."""
+
+    def work() -> int:
+        steps = [0]
+
+        def count() -> None:
+            steps[0] += 1
+
+        with database.reading() as db:
+            db.set_progress_handler(count, 100)
+        listed = book.every("ball")
+        with database.reading() as db:
+            db.set_progress_handler(None, 100)
+        assert all(ball.is_unsent for ball in listed)
+        return steps[0]
+
+    book.add_all([("ball", None, {"name": "Spare"}) for _ in range(100)])
+    few = work()
+    book.add_all([("ball", None, {"name": "Spare"}) for _ in range(900)])
+    assert work() < 20 * few
