@@ -1,12 +1,16 @@
 """The scorebook from a terminal: games and shots without a network, and two phones before the real API."""
 
 import json
+import os
 import re
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -114,6 +118,53 @@ def test_no_other_terminal_writes_between_a_place_and_its_shot(
 
     monkeypatch.setattr(shot_commands, "read_shots", read)
     assert alone("shot", "add", "last", "X").code == 0
+
+
+def test_a_session_that_is_none_is_named(alone: OnPhone) -> None:
+    """Figures of a mistyped session would be zeros that look true; the end of its id is enough."""
+    alone("game", "add")
+    session_id = json.loads(alone("--json", "games").out)[0]["session_id"]
+    alone("shot", "add", "last", "9")
+    assert "9 / 1" in alone("statistics", "--session", session_id[-8:]).out
+    refused = alone("statistics", "--session", "nowhere")
+    assert (refused.code, "There is no session nowhere" in refused.err) == (2, True)
+
+
+def test_a_number_beyond_all_counting_is_refused(alone: OnPhone, capsys: pytest.CaptureFixture[str]) -> None:
+    """It would not fit into the phone's database."""
+    with pytest.raises(SystemExit):
+        alone("conflicts", "keep", "9" * 23)
+    assert "is no whole number above 0" in capsys.readouterr().err
+
+
+def _typed(home: Path, *arguments: str, output: int | IO[str] = subprocess.PIPE) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    return subprocess.run(
+        [sys.executable, "-m", "phone_client", "--home", str(home), *arguments],
+        stdout=output,
+        stderr=subprocess.PIPE,
+        env=environment,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_terminal_of_few_letters_shows_the_others_by_their_numbers(alone: OnPhone, tmp_path: Path) -> None:
+    """A comment that the terminal has no letters for ends no command, and JSON stays JSON."""
+    alone("game", "add", "--comment", "größer 🎳")
+    assert "comment: gr\\xf6\\xdfer \\U0001f3b3" in _typed(tmp_path, "show", "last").stdout
+    told = json.loads(_typed(tmp_path, "--json", "show", "last").stdout)
+    assert told["fields"]["comment"] == "größer 🎳"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a file that takes nothing is Linux's")
+def test_an_output_that_takes_nothing_is_told(alone: OnPhone, tmp_path: Path) -> None:
+    """What was asked for is done, and that it could not be shown is one line."""
+    with Path("/dev/full").open("w") as full:
+        told = _typed(tmp_path, "game", "add", output=full)
+    assert (told.returncode, told.stderr.count("\n")) == (1, 1)
+    assert "What the command did stays done" in told.stderr
+    assert len(alone("games").out.splitlines()) == 2
 
 
 def test_a_shot_is_corrected(alone: OnPhone) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from phone_client.cli.arguments import read_arguments
 from phone_client.cli.commands import COMMANDS
+from phone_client.cli.printing import OutputError
 from phone_client.cli.settings import api_url, client_name, home_folder, scorebook_path, token_path
 from phone_client.cli.tables import printable
 from phone_client.client import ApiClient
@@ -27,15 +28,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ClientError as error:
         # One line, whatever a server put into its words.
         sys.stderr.write(f"phone_client: {printable(' '.join(str(error).split()))}\n")
+        if isinstance(error, OutputError):
+            _drop_output()
         return error.exit_code
     except BrokenPipeError:
-        # The reader, such as `head`, has seen enough. The rest goes nowhere, or Python complains at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader, such as `head`, has seen enough.
+        _drop_output()
         return ExitCode.FINE
     except KeyboardInterrupt:
         sys.stderr.write("phone_client: stopped.\n")
         return ExitCode.INTERRUPTED
     return code
+
+
+def _drop_output() -> None:
+    """Let what is not written yet go nowhere, or Python complains at its exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: Sequence[str]) -> ExitCode:

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     Commands: TypeAlias = _SubParsersAction[argparse.ArgumentParser]
 
 
+_MOST_DIGITS = 15
+
+
 def add_common(parser: argparse.ArgumentParser) -> None:
     """Add the options that every command has, and the program before its command."""
     # Suppressed defaults: the same options may stand before and after the command, and the later one must not undo
@@ -43,7 +46,7 @@ def add_command(commands: "Commands", name: str, summary: str, examples: str = "
 
 
 def positive(text: str) -> int:
-    """Return a whole number above 0."""
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
+    """Return a whole number above 0, of those that every program can hold."""
+    if not text.isascii() or not text.isdigit() or len(text) > _MOST_DIGITS or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text} is no whole number above 0")
     return int(text)

@@ -133,7 +133,9 @@ def _plain(value: Any) -> Any:
 def show_statistics(_: ApiClient, options: Namespace) -> ExitCode:
     """Show the figures of some sessions."""
     with opened(options) as book:
-        wanted = Wanted(options.begin, options.end, options.event, options.session, options.ball)
+        # A mistyped session would be answered with figures of nothing.
+        session = options.session and _one_of(book.every("session"), options.session, "session").id
+        wanted = Wanted(options.begin, options.end, options.event, session, options.ball)
         found = statistics(book, wanted)
     return print_result(options, found, statistics_table(found))
 
@@ -171,8 +173,9 @@ def _one_of(entries: list[Entry], text: str, what: str) -> Entry:
         entry for entry in entries if len(text) >= SHORTEST_END and entry.id.endswith(text)
     ]
     if len(found) != 1:
-        count = "no" if not found else f"{len(found)}"
-        raise UsageError(f"There is {count} {what} {text} on this phone. `games` lists them; give more of its id.")
+        there = f"There is no {what} {text}" if not found else f"There are {len(found)} {what}s whose id ends in {text}"
+        lists = "`games` lists them" if what == "game" else "`--json games` tells each game's session_id"
+        raise UsageError(f"{there} on this phone. {lists}; give more of its id.")
     return found[0]
 
 
