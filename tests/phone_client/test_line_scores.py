@@ -1,6 +1,8 @@
 """Line scores from a spreadsheet: what is taken, what is told, and that nothing is there twice."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -168,6 +170,45 @@ def test_a_game_like_one_of_another_file_is_told(book: Scorebook) -> None:
     assert taken(book, other).problems == []
     dated = taken(book, "DATE,2026-11-17\n" + other)
     assert (dated.games, dated.problems) == (2, [])
+
+
+def test_a_spare_in_the_tenth_has_its_fill_ball_in_the_eleventh_column(book: Scorebook) -> None:
+    """What stands there belongs to the third ball, and a total behind it is compared."""
+    report = taken(book, "COUNT" + ",9-" * 9 + ",9/,9\nLEAVE" + "," * 11 + "7\nSCORE" + "," * 12 + "101")
+    (last,) = (shot.fields for shot in book.every("shot", game_id=book.every("game")[0].id) if _is_fill(shot.fields))
+    assert (last["count"], last["pins_standing"]) == (9, 1 << 6)
+    assert [problem.text for problem in report.problems if "comes to 100" in problem.text] != []
+
+
+def _is_fill(fields: Mapping[str, Any]) -> bool:
+    return (fields["frame_number"], fields["shot_number"]) == (10, 3)
+
+
+def test_a_foul_stays_one_and_a_score_may_stand_under_the_second_ball(book: Scorebook) -> None:
+    """The shot is marked as a foul; of two cells of a frame the score may be in either."""
+    report = taken(book, "COUNT,F,9,8,1" + "," * 20 + "\nSCORE,,9,18," + "," * 20)
+    assert report.problems == []
+    assert [shot.fields.get("foul") for shot in book.every("shot", ("frame_number", "shot_number"))] == [
+        True,
+        None,
+        None,
+        None,
+    ]
+    assert read_line_scores("COUNT,F,9,8,1" + "," * 20 + "\nSCORE,,9,18," + "," * 20).games[0].scores == {1: 9, 2: 18}
+
+
+def test_new_sessions_are_where_they_are_said_to_be(book: Scorebook) -> None:
+    """The establishment of the command line is that of each session that the import makes."""
+    import_line_scores(book, LEAGUE, Into(None, STARTED_AT, "our-alley"))
+    assert [session.fields["establishment_id"] for session in book.every("session")] == ["our-alley"]
+
+
+def test_a_session_of_more_than_1000_games_keeps_them(book: Scorebook) -> None:
+    """A game's number ends at 1,000 and need not be its own: the games behind it are taken with that one."""
+    session = book.add("session", started_at=STARTED_AT)
+    book.add("game", session_id=session, game_number=1000)
+    report = import_line_scores(book, "COUNT,81\nCOUNT,72", Into(session, STARTED_AT))
+    assert (report.games, report.problems) == (2, [])
 
 
 def test_games_of_a_named_session_go_on_with_its_numbers(book: Scorebook) -> None:

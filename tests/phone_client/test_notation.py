@@ -56,7 +56,7 @@ def test_all_ten_on_the_second_ball_are_a_spare(first: str) -> None:
     assert _told(*"X" * 10, f"{first}/")[-1] == (10, 3, 10, 0)
     with pytest.raises(UsageError, match="needs a first ball"):
         read_shots([*"X" * 10, "/"], Place())
-    had = [WrittenShot(1, 1, 0, None, foul=True)]
+    had = [WrittenShot(1, 1, 8, 0b1001000000, foul=True)]  # as it fell, by another phone
     assert _told("/", "X", place=Place(had)) == [(1, 2, 10, 0), (2, 1, 10, 0)]
 
 
