@@ -241,3 +241,11 @@ def test_pins_agree_with_a_second_count(frames: Frames) -> None:
 def test_a_single_game_is_its_own_high_and_low(score: int) -> None:
     """A game of 0 is a game."""
     assert statistics([game_of({}, score)]).games.entered == GameTotals(1, score, score, score)
+
+
+def test_a_leave_that_nobody_noted_counts_nowhere() -> None:
+    """After a miss noted by its count all ten stand, but no pins were noted: it is in no figure of leaves."""
+    shots = [BowledShot(1, 1, Shot(None, 0)), BowledShot(1, 2, Shot(0, 10))]
+    assert statistics([GameOfShots(shots)]).leaves == {}
+    noted = [BowledShot(1, 1, Shot(1023, 0)), shots[1]]
+    assert statistics([GameOfShots(noted)]).leaves == {1023: Ratio(1, 1)}
