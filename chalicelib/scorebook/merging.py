@@ -159,24 +159,23 @@ def _all_of(change: Change, row: Row) -> list[str]:
 
 def _edit_older(change: Change, row: Row, edited: int) -> Outcome:
     differing = [name for name in _all_of(change, row) if _differs(change, row, name)]
-    since = {name for name in differing if _changed_since(change, row, name)}
-    if since & change.entry_type.score_fields:
+    if any(name in change.entry_type.score_fields and _changed_since(change, row, name) for name in differing):
         return Outcome("conflict", row.ver, server=row)
-    taken = [name for name in differing if name not in since or edited > row.edited(name)]
-    return _merged(change, row, taken, edited)
+    return _merged(change, row, [name for name in differing if _wins(change, row, name, edited)], edited)
 
 
 def _edit_deleted(change: Change, row: Row, edited: int) -> Outcome:
     """Decide about an edit of what was deleted: one of the score brings it back, a note is kept with the tombstone."""
     differing = [name for name in _all_of(change, row) if _differs(change, row, name)]
-    taken = [
-        name
-        for name in differing
-        if name in change.entry_type.score_fields or not _changed_since(change, row, name) or edited > row.edited(name)
-    ]
-    if change.entry_type.score_fields & set(differing):
-        return _undeleted(change, row, taken, edited)
-    return _merged(change, row, taken, edited)
+    scores = change.entry_type.score_fields
+    taken = [name for name in differing if name in scores or _wins(change, row, name, edited)]
+    return (_undeleted if scores & set(differing) else _merged)(change, row, taken, edited)
+
+
+def _wins(change: Change, row: Row, name: str, edited: int) -> bool:
+    """Return whether a change's value of a field stays: that nobody else wrote meanwhile, or that is the later one."""
+    # What a put does not hold it may never have seen: it takes away nothing that was written since its base.
+    return not _changed_since(change, row, name) or (name in change.fields and edited > row.edited(name))
 
 
 def _applied(change: Change, row: Row, taken: list[str], edited: int) -> Outcome:

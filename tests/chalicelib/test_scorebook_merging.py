@@ -127,6 +127,18 @@ def test_a_put_with_its_base_removes_what_it_does_not_hold() -> None:
     assert outcome.row.field_vers == {"comment": 2, "lane": 2}
 
 
+def test_a_put_of_an_older_base_removes_nothing_that_it_never_saw() -> None:
+    """A note that another phone added since the base stays, however late the put was made; so does a changed one."""
+    row = row_at(1, comment="seen")
+    added = decide(Change("x", "shot", "patch", 1, {"lane": 7, "comment": "anew"}, NOW), row, NOW).row
+    assert added is not None
+    fields = {name: value for name, value in {**SHOT, "board": 17}.items() if name != "comment"}
+    outcome = decide(shot("put", 1, edited=NOW + MINUTE, **fields), added, NOW + MINUTE)
+    assert outcome.status == "merged"
+    assert outcome.row is not None
+    assert outcome.row.fields == {**added.fields, "board": 17}
+
+
 def test_an_undeleted_entry_has_what_was_noted_meanwhile() -> None:
     """A note that reached a tombstone is kept with it, and comes back when an edit of the score undoes the deletion."""
     noted = decide(shot("patch", 3, comment="kept"), GONE, NOW).row
