@@ -5,7 +5,20 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import bridge_memory, decoding, dispatch, engines, imports, link, login, phone_sync, scoring, spool, sync
+from bench import (
+    bridge_memory,
+    decoding,
+    dispatch,
+    engines,
+    imports,
+    link,
+    login,
+    phone_sync,
+    scoring,
+    spool,
+    statistics,
+    sync,
+)
 from bench.report import Options, Result, machine_facts, table, write_json
 
 # A new benchmark is a module with `run`, and one line here.
@@ -21,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Options], Result]] = {
     "bridge_memory": bridge_memory.run,
     "phone_sync": phone_sync.run,
     "sync": sync.run,
+    "statistics": statistics.run,
 }
 LATEST = Path(__file__).parent / "results" / "latest.json"
 

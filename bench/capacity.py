@@ -56,7 +56,12 @@ def _value_size(value: Mapping[str, Any]) -> int:
 
 def read_units(request: Mapping[str, Any], items: Iterable[Item]) -> float:
     """Return the read units of a call: the items of its page together, a strong read in 4 KB, another one half."""
-    units = math.ceil(sum(map(size_of, items)) / _READ_BYTES) or 1
+    return page_units(request, sum(map(size_of, items)))
+
+
+def page_units(request: Mapping[str, Any], size_bytes: int) -> float:
+    """Return the read units of a call whose page has so many bytes."""
+    units = math.ceil(size_bytes / _READ_BYTES) or 1
     return units if request.get("ConsistentRead") else units / 2
 
 

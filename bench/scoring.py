@@ -13,9 +13,10 @@ from itertools import count
 from typing import TypeVar
 
 from bench.contenders import straight_scoring
+from bench.games import Game, Leave, any_leave, league_leave, random_game
 from bench.measure import Batch, interleave, ratio, ratio_quartiles
 from bench.report import Figure, Options, Result
-from tenpin import Shot, score_game
+from tenpin import score_game
 
 GAMES = 100_000
 QUICK_GAMES = 2_000
@@ -25,12 +26,7 @@ _AT_MOST = 1.0
 OURS = "tenpin"
 STRAIGHT = "straightforward, same rules"
 TEXTBOOK = "textbook, totals of checked rolls alone"
-_ALL = 1023
-_LEAGUE_LEAVES = (0, 512, 64, 8, 32, 576, 6, 4, 516, 2, 11, 130, 36, 768, 104, 1 << 8)
-_LEAGUE_WEIGHTS = (40, 12, 6, 6, 5, 2, 2, 3, 2, 3, 1, 2, 2, 2, 1, 2)
-_CONVERTS = 0.7
 
-Game = Mapping[int, Sequence[Shot]]
 Games = list[tuple[Game, list[int]]]
 """Games as shots, and the same games as rolls."""
 Played = TypeVar("Played")
@@ -43,7 +39,7 @@ def run(options: Options) -> Result:
     rounds = -(-games // size)
     figures: list[Figure] = []
     details: dict[str, object] = {"games": rounds * size, "rounds": rounds}
-    for kind, leave in (("as a league bowls", _league_leave), ("any pins", _any_leave)):
+    for kind, leave in (("as a league bowls", league_leave), ("any pins", any_leave)):
         costs = interleave(_batches(size, leave), rounds=rounds, what=f"scoring, {kind}")
         details[f"{kind}, us_by_round"] = costs
         figures += _figures(f"{rounds * size:,} games, {kind}", costs)
@@ -63,11 +59,11 @@ def _figures(what: str, costs_us: Mapping[str, list[float]]) -> list[Figure]:
     ]
 
 
-def _batches(size: int, leave: Callable[[random.Random, int], int]) -> dict[str, Batch]:
+def _batches(size: int, leave: Leave) -> dict[str, Batch]:
     @lru_cache(maxsize=1)
     def games_of(seed: int) -> Games:
         chance = random.Random(seed)  # noqa: S311 - the same games in every run
-        games = [_game(chance, leave) for _ in range(size)]
+        games = [random_game(chance, leave) for _ in range(size)]
         _must_agree(games)
         return games
 
@@ -98,38 +94,3 @@ def _took_us(score: Callable[[Played], object], games: Sequence[Played]) -> floa
     for game in games:
         score(game)
     return (time.process_time() - began_s) * 1e6 / len(games)
-
-
-def _game(chance: random.Random, leave: Callable[[random.Random, int], int]) -> tuple[Game, list[int]]:
-    """Return a finished game's shots, and its rolls."""
-    frames: dict[int, list[Shot]] = {}
-    rolls: list[int] = []
-    for number in range(1, 11):
-        shots: list[Shot] = []
-        counts: list[int] = []
-        standing = _ALL
-        while not _is_over(counts, is_tenth=number == 10):
-            standing = standing or _ALL
-            left = leave(chance, standing)
-            shots.append(Shot(left, None))
-            counts.append(standing.bit_count() - left.bit_count())
-            standing = left
-        frames[number] = shots
-        rolls += counts
-    return frames, rolls
-
-
-def _is_over(counts: Sequence[int], *, is_tenth: bool) -> bool:
-    if is_tenth:
-        return len(counts) == 3 or (len(counts) == 2 and sum(counts) < 10)
-    return len(counts) == 2 or counts == [10]
-
-
-def _league_leave(chance: random.Random, standing: int) -> int:
-    if standing != _ALL:
-        return 0 if chance.random() < _CONVERTS else standing & chance.choice((_ALL, 512 | 64, 8 | 32))
-    return chance.choices(_LEAGUE_LEAVES, _LEAGUE_WEIGHTS)[0]
-
-
-def _any_leave(chance: random.Random, standing: int) -> int:
-    return standing & chance.randrange(_ALL + 1)
