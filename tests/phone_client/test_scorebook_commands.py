@@ -215,6 +215,7 @@ def test_a_game_shows_what_was_noted(alone: OnPhone) -> None:
         "entered score 120: kept, and counts only without shots",
         "score 0 so far, at most 290",
     ]
+    assert "comment: 12" in alone("game", "set", "last", "comment=12").out.splitlines()
     alone("game", "add", "--score", "0", "--comment", "ill")
     assert alone("show", "last").out.splitlines()[-2:] == ["comment: ill", "score 0, as entered"]
     assert re.search(r"high game +0 *\n", alone("statistics").out)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from phone_client.cli.assignments import assignment
+from phone_client.cli.assignments import typed_fields
 from phone_client.cli.printing import print_result
 from phone_client.cli.scorebook_tables import conflict_list
 from phone_client.client import ApiClient
@@ -32,7 +32,8 @@ def _decide(decisions: Decisions, options: Namespace) -> ExitCode:
     if options.decision == "take":
         decisions.take(options.number)
         return print_result(options, told, "What the server has stays.")
-    new_id = decisions.keep(options.number, dict(map(assignment, options.set)))
+    type_name = next((each.mine.type for each in decisions.every() if each.mine.number == options.number), "")
+    new_id = decisions.keep(options.number, typed_fields(type_name, options.set))
     told["new_id"] = new_id
     made = f" It is made anew as {new_id}." if new_id else ""
     return print_result(options, told, f"Yours is sent with the next sync.{made}")

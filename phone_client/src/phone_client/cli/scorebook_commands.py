@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from phone_client.cli.assignments import assignment
+from phone_client.cli.assignments import typed_fields
 from phone_client.cli.printing import print_result
 from phone_client.cli.score_sheet import score_sheet
 from phone_client.cli.scorebook_tables import game_table, outcome_text
@@ -68,7 +68,7 @@ def _delete_game(book: Scorebook, options: Namespace) -> Result:
 
 def _set_game(book: Scorebook, options: Namespace) -> Result:
     entry = chosen_game(book, options.game)
-    book.change("game", entry.id, dict(map(assignment, options.fields)))
+    book.change("game", entry.id, typed_fields("game", options.fields))
     found = read_game(book, chosen_game(book, entry.id))
     return {"id": entry.id, "fields": found.entry.fields}, score_sheet(found)
 
