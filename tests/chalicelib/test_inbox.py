@@ -64,7 +64,8 @@ def test_a_capture_waits_until_its_device_is_claimed(
     waited = store.find(inbox_of(owner), sha256_of(data))
     claims.claim(holder, NewDevice(serial, begins=WEEK_AGO))
     with caplog.at_level(logging.WARNING):
-        assert _handle_all(sent) == 2
+        # Of the claim, and of what waits. Where S3's event of the copy was handled before its row, the row tells of it.
+        assert _handle_all(sent) in {2, 3}
     assert caplog.records == []
     assert service.raw(holder, sha256_of(data)) == data
     row = store.find(holder, sha256_of(data))

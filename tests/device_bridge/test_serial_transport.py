@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import serial
 
+from device_bridge.emulator.pty_port import PtyPort
 from device_bridge.errors import DisconnectedError, PortBusyError, PortError, PortMissingError, PortPermissionError
 from device_bridge.transport.serial import SerialTransport, _explain
 
@@ -195,9 +196,14 @@ def test_descriptor_is_closed_after_an_unplug(bare_pty: tuple[int, int, str]) ->
 def test_killed_host_does_not_lock_out_the_next(serve_flash: ServeFlash) -> None:
     """The emulator's pty forgets the exclusive mode of a host that was killed, as a real port does."""
     served = serve_flash()
-    observer = os.open(served.path, os.O_RDWR | os.O_NOCTTY)
+    port = served.device._port
+    assert isinstance(port, PtyPort)
+    assert port._ends is not None
+    # The emulator's own end: an opening of the test's would count as a second user.
+    observer = os.dup(port._ends[1])
     descriptor = os.open(served.path, os.O_RDWR | os.O_NOCTTY)
     fcntl.ioctl(descriptor, termios.TIOCEXCL)
+    assert is_exclusive(observer)
     os.close(descriptor)
     deadline_s = time.monotonic() + 30
     while is_exclusive(observer) and time.monotonic() < deadline_s:
