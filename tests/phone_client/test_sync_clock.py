@@ -82,7 +82,8 @@ def test_the_servers_time_is_that_of_its_last_answer(date: str, told: float | No
 
 def test_a_real_answer_has_a_time(ada: ApiClient, scripted_api: ScriptedApi) -> None:
     """Over HTTP the `Date` is found; before anything was said there is none."""
-    assert ada.sync.server_time_s is None
+    sync = ada.sync
+    assert sync.server_time_s is None
     scripted_api.answer_next(PULL, 200, b'{"changes": []}')
-    ada.sync.pull(None, 1)
-    assert ada.sync.server_time_s is not None
+    sync.pull(None, 1)
+    assert sync.server_time_s is not None

@@ -10,7 +10,7 @@ from typing import BinaryIO, Self, TypeVar
 import msgspec
 
 from phone_client.account import Account
-from phone_client.answers import Answer, read_json
+from phone_client.answers import read_json
 from phone_client.bridges import Bridge, BridgeList, BridgeStatus
 from phone_client.capture_id import capture_path
 from phone_client.download import BINARY, Download
@@ -52,7 +52,6 @@ class ApiClient:
     Attributes:
         account: The operations of one's own account.
         lane: The operations of devices, pairings and inboxes.
-        sync: What `SyncEngine` pushes and pulls by.
 
     Args:
         api_url: The API's address, such as `https://api.example.org/prod`.
@@ -74,9 +73,9 @@ class ApiClient:
         self._timing = timing or Timing()
         self._transport = Transport(api_url, connection or Connection(), self._timing)
         self._login = Login(self._transport, tokens or MemoryTokenStore(), self._timing)
+        self._send = self._login.send
         self.account = Account(self._send, self._transport, self._login, self._timing)
         self.lane = Lane(self._send)
-        self.sync = HttpSync(self._send)
 
     def __enter__(self) -> Self:
         return self
@@ -99,6 +98,11 @@ class ApiClient:
     def username(self) -> str | None:
         """Who is logged in; None for nobody."""
         return self._login.username
+
+    @property
+    def sync(self) -> HttpSync:
+        """What `SyncEngine` pushes and pulls by, for the user who is logged in now, and never for one who is later."""
+        return HttpSync(self._login.of_one_user().send)
 
     def health(self) -> Health:
         """Return whether the API answers."""
@@ -244,16 +248,6 @@ class ApiClient:
 
     def _get(self, path: str, kind: type[Value], query: Mapping[str, str] | None = None) -> Value:
         return read_json(self._send(reading(path, query)), kind)
-
-    def _send(self, request: Request) -> Answer:
-        token = self._login.access_token()
-        answer = self._transport.send(request.with_bearer(token))
-        if answer.refuses_credential:
-            # Once: a token that was just made and is refused as well will not become better.
-            answer = self._transport.send(request.with_bearer(self._login.replace(token)))
-        if answer.refuses_credential:
-            raise LoginNeededError("The server refuses this login. Nothing was lost; log in again.")
-        return answer
 
 
 def _metrics_path(capture_id: str) -> str:

@@ -7,7 +7,7 @@ from msgspec.structs import replace as replace_tokens
 from phone_client.answers import Answer, read_json
 from phone_client.errors import LoginNeededError, TokenStoreError
 from phone_client.model import TokenGrant
-from phone_client.request import posting
+from phone_client.request import Request, posting
 from phone_client.timing import Timing
 from phone_client.tokens import Tokens, TokenStore
 from phone_client.transport import Transport
@@ -27,12 +27,23 @@ class Login:
         transport: Sends the requests.
         store: Keeps the tokens; two clients on the same store are the same login.
         timing: The clocks.
+        only: Whose login this is for good; by default that of whoever is logged in.
     """
 
-    def __init__(self, transport: Transport, store: TokenStore, timing: Timing) -> None:
+    def __init__(self, transport: Transport, store: TokenStore, timing: Timing, only: str | None = None) -> None:
         self._transport = transport
         self._store = store
         self._timing = timing
+        self._only = only
+
+    def of_one_user(self) -> "Login":
+        """Return the login of whoever is logged in now, or was until it ended, which serves nobody else later.
+
+        Raises:
+            LoginNeededError: Nobody is logged in.
+        """
+        tokens = self._tokens()
+        return Login(self._transport, self._store, self._timing, (tokens or self._require_tokens()).username)
 
     @property
     def username(self) -> str | None:
@@ -65,6 +76,22 @@ class Login:
         """Forget the tokens here."""
         with self._store.exclusive():
             self._store.clear()
+
+    def send(self, request: Request) -> Answer:
+        """Send a request with the user's credential.
+
+        Raises:
+            LoginNeededError: Nobody is logged in, or the login has ended.
+            NetworkError: The server was not reached; the login is kept.
+        """
+        token = self.access_token()
+        answer = self._transport.send(request.with_bearer(token))
+        if answer.refuses_credential:
+            # Once: a token that was just made and is refused as well will not become better.
+            answer = self._transport.send(request.with_bearer(self.replace(token)))
+        if answer.refuses_credential:
+            raise LoginNeededError("The server refuses this login. Nothing was lost; log in again.")
+        return answer
 
     def access_token(self) -> str:
         """Return an access token that should be valid, a new one when the old one is about to expire.
@@ -123,4 +150,10 @@ class Login:
         tokens = self._tokens()
         if tokens is None or tokens.has_ended:
             raise LoginNeededError(f"Nobody is logged in to {self._transport.api_url}. Log in first.")
+        # The file is another program's as well: whose tokens it holds is known only now that they are used.
+        if self._only is not None and tokens.username.casefold() != self._only.casefold():
+            raise LoginNeededError(
+                f"{tokens.username} is logged in on this phone now, and this sync is {self._only}'s. Nothing of either "
+                f"was sent to the other, and what is unsent is kept; log in as {self._only} and sync again."
+            )
         return tokens

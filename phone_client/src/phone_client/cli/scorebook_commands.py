@@ -44,10 +44,12 @@ def sync(client: ApiClient, options: Namespace) -> ExitCode:
     """Sync once."""
     if client.username is None:
         raise LoginNeededError(f"Nobody is logged in to {client.api_url}. What you wrote is kept here; log in first.")
+    # Before the account is asked for: should another user log in between the two, nothing is sent.
+    transport = client.sync
     # The id, for a user may be renamed.
     account = f"{client.account.profile().id} at {client.api_url}"
     with Database(Path(options.scorebook)) as database:
-        outcome = SyncEngine(database, client.sync, account).sync()
+        outcome = SyncEngine(database, transport, account).sync()
     return print_result(options, asdict(outcome), outcome_text(outcome))
 
 
