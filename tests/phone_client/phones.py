@@ -70,9 +70,11 @@ class BadNetwork:
         self._chance = chance
         self._delayed: list[PushBatch] = []
         self.faults = faults
+        self.before_push: Callable[[], object] = lambda: None
 
     def push(self, batch: PushBatch) -> PushReply:
         """Carry a batch."""
+        self.before_push()
         self._deliver_delayed()
         match self._fault():
             case "lost":

@@ -57,16 +57,19 @@ class Told:
             if key in live and key not in self.released and live[key].get(name) != value
         ]
         failures += [
-            f"{value} in {key} {name} of phone {phone} has neither arrived nor been asked about"
-            for (phone, key, name), value in self.edits.items()
-            if (key, name, value) not in self.arrived and (phone, key, name, value) not in self.offered
-        ]
-        failures += [
             f"{key} {name} is {live[key].get(name)}, which nobody wrote"
             for (key, name), values in self.written.items()
             if key in live and live[key].get(name) not in values | {None}
         ]
-        return failures
+        return failures + self.unheard()
+
+    def unheard(self) -> list[str]:
+        """Return the edits that ended without the server or the user having heard of them."""
+        return [
+            f"{value} in {key} {name} of phone {phone} has neither arrived nor been asked about"
+            for (phone, key, name), value in self.edits.items()
+            if (key, name, value) not in self.arrived and (phone, key, name, value) not in self.offered
+        ]
 
     def _may_be_gone(self, key: Key) -> bool:
         """Whether the user deleted it or what stood above it, or dropped it."""

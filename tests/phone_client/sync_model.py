@@ -107,8 +107,16 @@ class ModelServer:
         row = self.entries.get((change["type"], change["id"]))
         result = {"id": change["id"], "type": change["type"], "status": said, "ver": row.ver if row else 0}
         if said == "rejected":
-            result["problem"] = {"type": "about:blank", "title": "It cannot be kept.", "status": 422}
+            kind = f"urn:problem-type:revmetrix:{self._why(row, change)}"
+            result["problem"] = {"type": kind, "title": "It cannot be kept.", "status": 422}
         return result
+
+    def _why(self, row: ModelEntry | None, change: Fields) -> str:
+        if row is None and change["op"] == "patch":
+            return "nothing-there"
+        fields = {**(row.fields if row else {}), **change["fields"]}
+        links = [(kind, fields[name]) for name, kind in PARENTS.get(change["type"], {}).items() if fields.get(name)]
+        return "parent-deleted" if all(link in self.entries for link in links) else "parent-missing"
 
     def _decide(self, change: Fields, row: ModelEntry | None) -> str:
         edited_s = min(_seconds(change["edited_at"]), self.now_s + MOST_AHEAD_S)

@@ -30,7 +30,8 @@ class Simulation:
         folder: Where the phones keep their databases.
         server: Of one user, with nothing in it.
         operations: How many the phones do.
-        upset: Now and then does something to the server that may lose what it had: only that all agree is checked then.
+        upset: Now and then, also right before a batch arrives, does something to the server that may lose what it had:
+            then it is only checked that all agree, and that no edit ended without having arrived or been asked about.
     """
 
     def __init__(
@@ -49,6 +50,8 @@ class Simulation:
     def _phone(self, number: int, folder: Path) -> Phone:
         chance = random.Random(self.chance.random())  # noqa: S311 - the same
         network = BadNetwork(Witness(self.server, self.told), chance, faults=0.35)
+        if self.upset:
+            network.before_push = lambda: self._upset_sometimes(0.1 if network.faults else 0.0)
         off_s = chance.choice((0.0, DAY_S, -DAY_S, 30.0))
         return Phone(number, folder, network, chance, lambda: self.server.now_s, off_s)
 
@@ -62,8 +65,7 @@ class Simulation:
             self.report.entries = len(live)
             shown = {phone.number: phone.shown() for phone in self.phones}
             self.report.failures += disagreements(shown, live)
-            if not self.upset:
-                self.report.failures += self.told.losses(live)
+            self.report.failures += self.told.unheard() if self.upset else self.told.losses(live)
         finally:
             for phone in self.phones:
                 phone.close()
@@ -73,8 +75,7 @@ class Simulation:
         self.server.now_s += self.chance.choice((0.5, 3.0, 20.0, 4000.0))
         if self.chance.random() < 0.1:
             self.server.work()
-        if self.upset and self.chance.random() < 0.05:
-            self.upset()
+        self._upset_sometimes(0.05)
         phone = self.chance.choice(self.phones)
         if self.chance.random() < 0.08:
             phone.kill_soon()
@@ -95,6 +96,10 @@ class Simulation:
             phone.revive(killed)
             return
         phone.stays_alive()
+
+    def _upset_sometimes(self, how_often: float) -> None:
+        if self.upset and self.chance.random() < how_often:
+            self.upset()
 
     def _pick(self, phone: Phone, *kinds: str) -> Entry | None:
         """Return any entry that the phone's user sees; twice the same kind is twice as likely."""

@@ -70,6 +70,7 @@ class SyncEngine:
         self._ids = ids or Ids()
         self._page_entries = page_entries
         self._other_ids = 0
+        self._has_lost = False
 
     def sync(self) -> SyncOutcome:
         """Pull, push, and pull again when something was pushed.
@@ -83,11 +84,14 @@ class SyncEngine:
             UsageError: The database holds another account's data.
         """
         self._check_account()
-        self._other_ids = 0
+        self._other_ids, self._has_lost = 0, False
         outcome = SyncOutcome()
         # The pull comes first: after a restore of the server, changes of what it lost would be refused.
         self._pull(outcome)
         if self._push(outcome):
+            self._pull(outcome)
+        # A restore came between the two: that pull was of everything, and what the server has lost waits now, whole.
+        if self._has_lost and self._push(outcome):
             self._pull(outcome)
         with self._database.reading() as db:
             outcome.unsent = outbox.unsent_count(db)
@@ -143,6 +147,11 @@ class SyncEngine:
             outcome.held += settled.held
             in_vain = 0 if settled.taken or settled.held else in_vain + 1
             did_push = True
+            if settled.lost:
+                # What waits would be refused as well.
+                outcome.full_pulls += 1
+                self._has_lost = True
+                break
         return did_push
 
     def _next_batch(self) -> PushBatch | None:
@@ -159,7 +168,7 @@ class SyncEngine:
             return self._take_refusal(batch, error)
         with self._database.transaction() as db:
             states.keep_clock(db, behind_s)
-            return take_reply(db, batch.batch_id, reply, self._now(db))
+            return take_reply(db, batch.batch_id, reply, self._now(db), may_pull_all=not self._has_lost)
 
     def _take_refusal(self, batch: PushBatch, error: ProblemError) -> Settled:
         """Make smaller batches of one that the server refuses whole, until the change that is at fault stands alone."""

@@ -52,13 +52,18 @@ def _message(db: sqlite3.Connection, change: Change) -> PushChange:
 def take_back(db: sqlite3.Connection, batch_id: str) -> None:
     """Undo a batch: its changes wait again, together with what was edited meanwhile."""
     for change in list(outbox.in_batch(db, batch_id)):
-        waiting = outbox.waiting(db, change.entry)
-        if waiting:
-            outbox.drop(db, waiting)
-            _join(change, waiting)
-        change.batch_id = None
-        outbox.keep(db, change)
+        wait_again(db, change)
     db.execute("DELETE FROM batch WHERE batch_id = ?", (batch_id,))
+
+
+def wait_again(db: sqlite3.Connection, change: Change) -> None:
+    """Let a change that was sent wait again, together with what was edited meanwhile."""
+    waiting = outbox.waiting(db, change.entry)
+    if waiting:
+        outbox.drop(db, waiting)
+        _join(change, waiting)
+    change.batch_id = None
+    outbox.keep(db, change)
 
 
 def _join(change: Change, later: Change) -> None:

@@ -12,7 +12,9 @@ from phone_client.database.held_changes import HeldChange, Reason
 from phone_client.database.outbox import Change
 from phone_client.errors import WrongAnswerError
 from phone_client.scorebook.editing import forget, is_same
+from phone_client.sync.losses import Want, find_want
 from phone_client.sync.messages import PushReply, PushResult, ServerEntry
+from phone_client.sync.outgoing import wait_again
 from phone_client.sync.rebasing import show, take, without_nulls
 
 DEFAULT_BATCH = 200
@@ -24,6 +26,7 @@ class Fate(Enum):
     TAKEN = "taken"
     HELD = "held"
     SENT_AGAIN = "sent again"
+    LOST = "sent again after a pull of everything"
 
 
 @dataclass(slots=True)
@@ -33,14 +36,26 @@ class Settled:
     Attributes:
         taken: How many the server took, merged ones among them.
         held: How many wait for the user's decision.
+        lost: How many wait for a pull of everything, for the server has lost what they change or need.
     """
 
     taken: int = 0
     held: int = 0
+    lost: int = 0
 
 
-def take_reply(db: sqlite3.Connection, batch_id: str, reply: PushReply, now: str) -> Settled:
+def take_reply(
+    db: sqlite3.Connection, batch_id: str, reply: PushReply, now: str, *, may_pull_all: bool = False
+) -> Settled:
     """Take in the reply to a batch, in one transaction.
+
+    Args:
+        db: The database, in a transaction.
+        batch_id: The batch.
+        reply: The reply.
+        now: The time.
+        may_pull_all: Whether a pull of everything may begin when the server is found to have lost something. It cannot
+            help a second time, so then the change is held.
 
     Raises:
         WrongAnswerError: It does not answer for each change; nothing was taken in.
@@ -58,12 +73,15 @@ def take_reply(db: sqlite3.Connection, batch_id: str, reply: PushReply, now: str
         if result.status != "rejected":
             # The server has it, whether or not a pull of everything that is going on was early enough to bring it.
             row.run = state.run
-        fate = _settle(db, row, change, result, now)
+        fate = _settle(db, row, change, result, now, may_pull_all=may_pull_all)
         settled.taken += fate is Fate.TAKEN
         settled.held += fate is Fate.HELD
+        settled.lost += fate is Fate.LOST
     db.execute("DELETE FROM batch WHERE batch_id = ?", (batch_id,))
     state.batches_acknowledged += 1
     state.largest_batch = min(DEFAULT_BATCH, state.largest_batch * 2)
+    if settled.lost:
+        state.begin_full_pull()
     states.write(db, state)
     return settled
 
@@ -76,9 +94,15 @@ def reject(db: sqlite3.Connection, batch_id: str, problem: Fields, now: str) -> 
     return take_reply(db, batch_id, PushReply((result,)), now)
 
 
-def _settle(db: sqlite3.Connection, row: EntryRow, sent: Change, result: PushResult, now: str) -> Fate:
+def _settle(
+    db: sqlite3.Connection, row: EntryRow, sent: Change, result: PushResult, now: str, *, may_pull_all: bool
+) -> Fate:
     """Settle one change."""
     outbox.drop(db, sent)
+    want = find_want(db, row, sent, result.problem) if result.status == "rejected" else None
+    if want is Want.UNSENT or (want is Want.LOST and may_pull_all):
+        wait_again(db, sent)
+        return Fate.SENT_AGAIN if want is Want.UNSENT else Fate.LOST
     match result.status:
         case "applied" | "duplicate":
             _take_applied(db, row, sent, result.status, result.ver or 0)
