@@ -251,9 +251,10 @@ class ModelServer:
         self.previous_seq, self.epoch, self.batches = self.seq, epoch, {}
 
     def forget_tombstones(self) -> None:
-        """Remove all tombstones: cursors from before are of no use."""
+        """Remove all tombstones: cursors from before are of no use, and answers to batches went long before."""
         self.entries = {key: row for key, row in self.entries.items() if not row.deleted}
         self.issue += 1
+        self.batches = {}
 
 
 def problem(status: int, name: str) -> ProblemError:

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from phone_client import NetworkError, ProblemError
-from phone_client.sync import PullReply, ServerEntry
+from phone_client.cli.scorebook_tables import outcome_text
+from phone_client.sync import PullReply, ServerEntry, SyncOutcome
 from tests.phone_client.phones import Phone
 from tests.phone_client.sync_model import ModelServer, problem
 from tests.phone_client.sync_network import Between, NewPhone, lose, sync_all
@@ -31,6 +32,37 @@ def test_a_restore_leaves_what_the_server_has_and_what_is_unsent(new_phone: NewP
         ("ball", "edited"): {"name": "after the backup", "weight_lb": 15, "comment": "unsent"},
     }
     assert one.shown() == other.shown() == server.live()
+
+
+def test_what_a_pull_of_everything_takes_away_is_told(new_phone: NewPhone, server: ModelServer) -> None:
+    """Entries that the server had and has no more are counted; the user's own deletions and what is unsent are not."""
+    one, away = new_phone(), new_phone()
+    for at in range(6):
+        one.book.add("ball", f"b{at}", name="x")
+    sync_all(server, one, away)
+    for at in range(4):
+        one.book.delete("ball", f"b{at}")
+    sync_all(server, one)
+    server.forget_tombstones()
+    away.book.delete("ball", "b0")
+    away.book.change("ball", "b1", {"colour": "red"})
+    (outcome, later) = sync_all(server, away, away)
+    assert (outcome.full_pulls, outcome.removed, later.removed) == (1, 2, 0)
+    assert away.shown().keys() == server.live().keys() == {("ball", "b1"), ("ball", "b4"), ("ball", "b5")}
+
+
+@pytest.mark.parametrize(
+    ("count", "told"), [(1, "1 entry that this phone had"), (12, "12 entries that this phone had")]
+)
+def test_what_was_taken_away_is_a_line_for_the_user(count: int, told: str) -> None:
+    """It is true of a server that went back to a backup, and of entries whose deletion is long forgotten."""
+    lines = outcome_text(SyncOutcome(full_pulls=1, removed=count)).splitlines()
+    assert lines[1] == "Everything was pulled anew; what was unsent is kept."
+    assert lines[2:] == [
+        f"The server no longer has {told} from it: removed here too. Deleted on another phone while this one was away "
+        "for long, or lost when the server went back to a backup."
+    ]
+    assert len(outcome_text(SyncOutcome(full_pulls=1)).splitlines()) == 2
 
 
 def test_a_batch_under_way_at_a_restore_goes_out_anew(phone: Phone, network: Between, server: ModelServer) -> None:

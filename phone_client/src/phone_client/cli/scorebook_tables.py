@@ -46,7 +46,13 @@ def outcome_text(outcome: SyncOutcome) -> str:
     """Return what a sync did, for a person."""
     lines = [f"Synced: {outcome.pushed} sent, {outcome.pulled} received, {outcome.unsent} still to send."]
     if outcome.full_pulls:
-        lines.append("The server asked for everything to be pulled anew; what was unsent is kept.")
+        lines.append("Everything was pulled anew; what was unsent is kept.")
+    if outcome.removed:
+        entries = "1 entry" if outcome.removed == 1 else f"{outcome.removed} entries"
+        lines.append(
+            f"The server no longer has {entries} that this phone had from it: removed here too. Deleted on another "
+            "phone while this one was away for long, or lost when the server went back to a backup."
+        )
     if outcome.held_in_all:
         waits = "waits" if outcome.held_in_all == 1 else "wait"
         lines.append(f"{outcome.held_in_all} of your changes {waits} for your decision. Next: conflicts")

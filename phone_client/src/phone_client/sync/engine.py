@@ -33,6 +33,7 @@ class SyncOutcome:
         held_in_all: How many wait for the user's decision.
         unsent: How many changes are still unsent, made meanwhile.
         full_pulls: How often everything had to be pulled.
+        removed: How many entries went from here at the end of such a pull, because the server has them no more.
         is_same: Whether this phone has what the server has, as far as the server said.
     """
 
@@ -42,6 +43,7 @@ class SyncOutcome:
     held_in_all: int = 0
     unsent: int = 0
     full_pulls: int = 0
+    removed: int = 0
     is_same: bool = True
 
 
@@ -117,6 +119,7 @@ class SyncEngine:
             outcome.pulled += taken.entries
             outcome.is_same = taken.is_same
             outcome.full_pulls += taken.begins_anew
+            outcome.removed += taken.removed
             is_last = taken.is_last
             if outcome.full_pulls > _MOST_FULL_PULLS:
                 raise WrongAnswerError("The server asks for everything over and over. Nothing is lost; try later.")

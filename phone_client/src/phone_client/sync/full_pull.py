@@ -15,7 +15,7 @@ _UNSENT = "entry IN (SELECT entry FROM outbox)"
 _UNEDITED = "1970-01-01T00:00:00+00:00"
 
 
-def sweep(db: sqlite3.Connection, run: int) -> None:
+def sweep(db: sqlite3.Connection, run: int) -> int:
     """Remove the entries that a pull of everything did not bring.
 
     Those with unsent edits are sent as new ones, and so is what they need: the game and the session of an unsent shot.
@@ -23,10 +23,15 @@ def sweep(db: sqlite3.Connection, run: int) -> None:
     Args:
         db: The database, in a transaction.
         run: The number of the pull.
+
+    Returns:
+        How many entries that the user saw were removed.
     """
     needed = to_json([number for (number,) in db.execute(_NEEDED, {"run": run})])
     is_needed = "entry IN (SELECT value FROM json_each(?))"
-    db.execute(f"DELETE FROM entry WHERE {_MISSING} AND NOT {_UNSENT} AND NOT {is_needed}", (run, needed))  # noqa: S608 - texts of our own
+    gone = f"FROM entry WHERE {_MISSING} AND NOT {_UNSENT} AND NOT {is_needed}"
+    (removed,) = db.execute(f"SELECT count(*) {gone} AND hidden_by IS NULL", (run, needed)).fetchone()
+    db.execute(f"DELETE {gone}", (run, needed))
     numbers = db.execute(f"SELECT entry FROM entry WHERE {_MISSING}", (run,)).fetchall()  # noqa: S608 - the same
     kept = [entries.by_number(db, number) for (number,) in numbers]
     batch_id = outbox.open_batch(db)
@@ -35,6 +40,7 @@ def sweep(db: sqlite3.Connection, run: int) -> None:
         take_back(db, batch_id)
     for row in kept:
         _send_anew(db, row)
+    return int(removed)
 
 
 def _send_anew(db: sqlite3.Connection, row: EntryRow) -> None:

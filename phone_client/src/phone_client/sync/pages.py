@@ -21,12 +21,14 @@ class Taken:
         entries: How many entries it brought.
         begins_anew: Whether everything is to be pulled from here on.
         is_same: Whether this phone has what the server has, as far as the server said.
+        removed: How many entries went from here that the server has no more.
     """
 
     is_last: bool
     entries: int = 0
     begins_anew: bool = False
     is_same: bool = True
+    removed: int = 0
 
 
 def take_pull(db: sqlite3.Connection, asked: SyncState, reply: PullReply, now: str) -> Taken:
@@ -69,12 +71,12 @@ def begin_anew(db: sqlite3.Connection, asked: SyncState) -> None:
 
 
 def _end(db: sqlite3.Connection, state: SyncState, asked: SyncState, reply: PullReply, taken: Taken) -> Taken:
-    after_full_pull = state.is_full_pull
+    after_full_pull, removed = state.is_full_pull, 0
     if after_full_pull:
-        sweep(db, state.run)
+        removed = sweep(db, state.run)
         state.is_full_pull = False
     is_same = True
     if state.batches_acknowledged == asked.batches_acknowledged:
         is_same = verify(db, state, reply, after_full_pull=after_full_pull)
     begins_anew = taken.begins_anew or state.is_full_pull
-    return Taken(not state.is_full_pull, taken.entries, begins_anew, is_same)
+    return Taken(not state.is_full_pull, taken.entries, begins_anew, is_same, removed)
