@@ -34,7 +34,7 @@ Fields = dict[str, Any]
 
 @dataclass
 class ModelEntry:
-    """An entry, with the version at which each field last changed and when that edit was made."""
+    """An entry, with the version at which each field last changed and when that edit was made, and it itself was."""
 
     type: str
     id: str
@@ -44,6 +44,7 @@ class ModelEntry:
     fields: Fields
     field_vers: dict[str, int] = field(default_factory=dict)
     field_times: dict[str, float] = field(default_factory=dict)
+    made_s: float = 0.0
 
     def view(self) -> Fields:
         """Return it as a client sees it; of a deleted entry without its fields."""
@@ -132,7 +133,7 @@ class ModelServer:
         return self._patch(row, base, fields, edited_s, is_gone=is_gone)
 
     def _create(self, change: Fields, edited_s: float) -> str:
-        row = ModelEntry(change["type"], change["id"], 0, 0, deleted=False, fields={})
+        row = ModelEntry(change["type"], change["id"], 0, 0, deleted=False, fields={}, made_s=edited_s)
         if not self._parents_live(row, change["fields"]):
             return "rejected"
         self.entries[row.type, row.id] = row
@@ -147,26 +148,28 @@ class ModelServer:
         return "merged"
 
     def _patch(self, row: ModelEntry, base: int, fields: Fields, edited_s: float, *, is_gone: bool) -> str:
+        if base == row.ver and not is_gone:
+            self._write(row, {k: v for k, v in fields.items() if k not in row.fields or row.fields[k] != v}, edited_s)
+            return "applied"
         differing = {name: value for name, value in fields.items() if row.fields.get(name) != value}
         since = {name for name in differing if base > row.ver or row.field_vers.get(name, 1) > base}
-        scores = SCORE_FIELDS.get(row.type, set())
-        if is_gone:
-            if scores & differing.keys() and self._parents_live(row):
-                row.deleted = False
-                self._write(row, differing, edited_s)
-                return "applied"
-            return "rejected" if scores & differing.keys() else "merged"
-        if base == row.ver:
-            self._write(row, differing, edited_s)
+        scores = SCORE_FIELDS.get(row.type, set()) & differing.keys()
+        later = {k: v for k, v in differing.items() if k not in since or self._is_later(row, k, v, edited_s)}
+        if is_gone and scores:
+            if not self._parents_live(row):
+                return "rejected"
+            row.deleted = False
+            self._write(row, {k: v for k, v in differing.items() if k in scores or k in later}, edited_s)
             return "applied"
         if since & scores:
             return "conflict"
-        taken = {k: v for k, v in differing.items() if k not in since or self._is_later(row, k, v, edited_s)}
-        self._write(row, taken, edited_s)
+        if row.deleted or not is_gone:
+            # What is written into a tombstone is there again when a score brings the entry back.
+            self._write(row, later, edited_s)
         return "merged"
 
     def _is_later(self, row: ModelEntry, name: str, value: Any, edited_s: float) -> bool:
-        return row.fields.get(name) != value and edited_s > row.field_times.get(name, 0.0)
+        return row.fields.get(name) != value and edited_s > row.field_times.get(name, row.made_s)
 
     def _delete(self, row: ModelEntry | None, base: int) -> str:
         if row is None or row.deleted:
@@ -181,7 +184,7 @@ class ModelServer:
         return "applied"
 
     def _write(self, row: ModelEntry, fields: Fields, edited_s: float) -> None:
-        if not fields and row.ver and not row.deleted:
+        if not fields and row.ver:
             return
         row.ver += 1
         self.seq += 1

@@ -58,10 +58,8 @@ def test_what_was_taken_away_is_a_line_for_the_user(count: int, told: str) -> No
     """It is true of a server that went back to a backup, and of entries whose deletion is long forgotten."""
     lines = outcome_text(SyncOutcome(full_pulls=1, removed=count)).splitlines()
     assert lines[1] == "Everything was pulled anew; what was unsent is kept."
-    assert lines[2:] == [
-        f"The server no longer has {told} from it: removed here too. Deleted on another phone while this one was away "
-        "for long, or lost when the server went back to a backup."
-    ]
+    why = "Deleted on another phone while this one was away for long, or lost when the server went back to a backup."
+    assert lines[2:] == [f"The server no longer has {told} from it: removed here too. {why}"]
     assert len(outcome_text(SyncOutcome(full_pulls=1)).splitlines()) == 2
 
 
