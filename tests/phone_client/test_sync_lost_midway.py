@@ -94,15 +94,19 @@ def test_what_is_sent_goes_out_whole_with_what_it_needs(
     assert server.live()["session", "s1"] == SESSION
 
 
+@pytest.mark.parametrize("is_edited", [True, False])
 def test_what_is_deleted_meanwhile_is_gone(
-    season: dict[str, Any], phone: Phone, network: Between, server: ModelServer
+    season: dict[str, Any], phone: Phone, network: Between, server: ModelServer, *, is_edited: bool
 ) -> None:
-    """The user deletes both shots before the server says that it has lost their game: nobody is asked about them."""
-    _edit_shot(phone)
+    """The user deletes shots before the server says that they are lost: nobody is asked, and a new one costs no pull."""
     _add_shot(phone)
+    if is_edited:
+        _edit_shot(phone)
+    asked: list[int] = []
 
     def delete_and_restore(_: PushBatch) -> None:
-        network.on_push = lambda _: None
+        asked.append(len(network.cursors))
+        network.on_push = lambda _: asked.append(len(network.cursors))
         server.restore(season, "epoch-2")
         phone.book.delete("shot", "h1")
         phone.book.delete("shot", "h2")
@@ -111,6 +115,9 @@ def test_what_is_deleted_meanwhile_is_gone(
     (outcome,) = sync_all(server, phone)
     assert (outcome.held_in_all, outcome.unsent) == (0, 0)
     assert phone.shown() == server.live() == {}
+    if not is_edited:
+        assert len(asked) == 2
+        assert len(set(asked)) == 1
 
 
 def test_what_is_edited_meanwhile_goes_along(
@@ -151,11 +158,13 @@ def test_a_session_takes_its_lost_event_along(
     assert phone.shown() == server.live()
 
 
+def _refused(result: PushResult, word: str) -> PushResult:
+    return PushResult(result.id, result.type, "rejected", problem={"type": f"urn:problem-type:revmetrix:{word}"})
+
+
 def _rejected(reply: PushReply, word: str) -> PushReply:
     """Return a reply in which all is rejected."""
-    told = {"type": f"urn:problem-type:revmetrix:{word}"}
-    results = tuple(PushResult(each.id, each.type, "rejected", problem=told) for each in reply.results)
-    return msgspec.structs.replace(reply, results=results)
+    return msgspec.structs.replace(reply, results=tuple(_refused(each, word) for each in reply.results))
 
 
 @pytest.mark.parametrize("word", ["nothing-there", "parent-missing"])
@@ -211,13 +220,31 @@ def test_a_child_of_what_is_sent_again_is_sent_again(phone: Phone, network: Betw
 
     def refuse(reply: PushReply) -> PushReply:
         network.on_reply = lambda reply: reply
-        server.entries.pop(("game", "g1"))
-        server.entries.pop(("shot", "h1"))
+        game, shot = reply.results
+        for key in (("game", "g1"), ("shot", "h1")):
+            del server.entries[key]
         phone.book.change("game", "g1", {"game_number": 1})
-        return _rejected(reply, "parent-missing")
+        return PushReply((_refused(game, "invalid-change"), _refused(shot, "parent-missing")))
 
     network.on_reply = refuse
     (outcome,) = sync_all(server, phone)
-    assert (outcome.held_in_all, outcome.unsent) == (0, 0)
+    assert (outcome.held_in_all, outcome.unsent, outcome.full_pulls) == (0, 0, 0)
     assert phone.shown() == server.live()
     assert len(server.live()) == 3
+
+
+def test_what_was_deleted_and_forgotten_meanwhile_is_held_whole(new_phone: NewPhone, server: ModelServer) -> None:
+    """An edit of an entry whose deletion is known here, and on the server no more, does not bring it back unasked."""
+    one, other = new_phone(), new_phone()
+    one.book.add("ball", "b1", name="x")
+    sync_all(server, one, other)
+    other.book.delete("ball", "b1")
+    sync_all(server, other)
+    one.book.change("ball", "b1", {"colour": "red"})
+    assert isinstance(one.network, Between)
+    one.network.on_push = lambda _: server.forget_tombstones()
+    sync_all(server, one)
+    assert [(each.mine.reason, each.mine.fields) for each in one.decisions.every()] == [
+        ("deleted", {"name": "x", "colour": "red"})
+    ]
+    assert one.shown() == server.live() == {}

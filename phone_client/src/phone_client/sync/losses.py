@@ -33,7 +33,7 @@ def find_want(db: sqlite3.Connection, row: EntryRow, sent: Change, problem: Mapp
         return None
     match str((problem or {}).get("type", "")).rpartition(":")[2]:
         case "nothing-there":
-            return Want.LOST if row.ver else None
+            return Want.LOST
         case "parent-missing":
             return _of_named(db, row, sent, kind.parents)
         case "reference-missing":
@@ -53,7 +53,7 @@ def _of_named(db: sqlite3.Connection, row: EntryRow, sent: Change, links: Mappin
 
 
 def _of_one(db: sqlite3.Connection, row: EntryRow | None) -> Want | None:
-    if row is None or row.is_deleted_there:
+    if row is None:
         return None
     if row.ver:
         return Want.LOST
