@@ -98,7 +98,7 @@ def test_what_is_sent_goes_out_whole_with_what_it_needs(
 def test_what_is_deleted_meanwhile_is_gone(
     season: dict[str, Any], phone: Phone, network: Between, server: ModelServer, *, is_edited: bool
 ) -> None:
-    """The user deletes shots before the server says that they are lost: nobody is asked, and a new one costs no pull."""
+    """The user deletes shots before the server says that they are lost: nobody is asked, a new one costs no pull."""
     _add_shot(phone)
     if is_edited:
         _edit_shot(phone)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from phone_client.database import ENTRY_TYPES
 from tests.api import Bowler
 from tests.phone_client.phones import Phone
 from tests.phone_client.real_server import RealServer
@@ -69,6 +70,12 @@ def test_a_patch_and_a_deletion_reach_the_other_phone(two_phones: tuple[Phone, P
         assert time.monotonic() < give_up_at_s, other.shown()
     assert one.shown() == other.shown() == {("event", links["event_id"]): {"name": "Fridays", "kind": "league"}}
     assert one.decisions.every() == []
+
+
+def test_a_zero_keeps_its_sign_through_the_real_server(two_phones: tuple[Phone, Phone]) -> None:
+    """-0.0 is a number like any other to SQLite, JSON and DynamoDB: it comes back with its sign."""
+    one, other = two_phones
+    assert round_trip(ENTRY_TYPES["ball"], {"name": "x", "weight_lb": -0.0, "rg_in": 0.0}, one, other, Phone.sync)
 
 
 @pytest.mark.long

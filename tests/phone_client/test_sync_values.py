@@ -33,6 +33,21 @@ def test_what_a_user_writes_comes_back_on_another_phone(new_phone: NewPhone, ser
     assert written > 20
 
 
+def test_a_zero_keeps_its_sign_and_is_no_other_value(new_phone: NewPhone, server: ModelServer) -> None:
+    """-0.0 arrives as it was sent, over the store of both phones; a change between it and 0 is none."""
+    one, other = new_phone(), new_phone()
+    assert round_trip(
+        ENTRY_TYPES["ball"],
+        {"name": "x", "weight_lb": -0.0, "rg_in": 0.0},
+        one,
+        other,
+        lambda phone: sync_all(server, phone),
+    )
+    (ball,) = other.book.every("ball")
+    assert not other.book.change("ball", ball.id, {"weight_lb": 0, "rg_in": -0.0})
+    assert other.book.unsent() == 0
+
+
 def test_what_a_server_sends_is_what_the_user_sees(phone: Phone, network: Between) -> None:
     """Any JSON in any field, known or not, of whatever type the server of another day sends, is kept as it is."""
     names = st.sampled_from(["name", "weight_lb", "started_at", "lanes", "foul", "count", "metrics", "glow"])
