@@ -1,10 +1,14 @@
 """What must be there after the phones of a simulation were told to do something."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from phone_client.sync import PullReply, PushBatch, PushReply, SyncTransport
 from tests.phone_client.sync_model import Fields, Key
+
+SHARED_FIELDS = {"count", "entered_score"}
+"""The fields that all phones write: nobody's value is replaced by someone who has not seen it, and not asked."""
 
 
 @dataclass
@@ -21,6 +25,8 @@ class Told:
         edits: The last value that each phone's user wrote, by phone, entry and field, unless deleted there since.
         arrived: The values that the server has taken, by entry and field.
         offered: The values that a phone asked its user about, by phone, entry and field.
+        seen: The values of a field of many writers that a phone's user saw or wrote, by phone, entry and field.
+        overwritten: The values of such fields that a phone replaced and its user had not seen, in words.
     """
 
     last: dict[tuple[Key, str], Any] = field(default_factory=dict)
@@ -32,6 +38,8 @@ class Told:
     edits: dict[tuple[int, Key, str], Any] = field(default_factory=dict)
     arrived: set[tuple[Key, str, Any]] = field(default_factory=set)
     offered: set[tuple[int, Key, str, Any]] = field(default_factory=set)
+    seen: set[tuple[int, Key, str, Any]] = field(default_factory=set)
+    overwritten: list[str] = field(default_factory=list)
 
     def delete(self, phone: int, key: Key) -> None:
         """Note that a phone's user deletes an entry: the edits of it and below it go with it."""
@@ -61,7 +69,7 @@ class Told:
             for (key, name), values in self.written.items()
             if key in live and live[key].get(name) not in values | {None}
         ]
-        return failures + self.unheard()
+        return failures + self.unheard() + self.overwritten
 
     def unheard(self) -> list[str]:
         """Return the edits that ended without the server or the user having heard of them."""
@@ -109,21 +117,39 @@ class Witness:
     Args:
         server: The server.
         told: Where it is noted.
+        phone: Whose messages these are.
+        live: Returns the fields of all live entries of the server; None when that is too dear to ask each time.
     """
 
-    def __init__(self, server: SyncTransport, told: Told) -> None:
+    def __init__(
+        self, server: SyncTransport, told: Told, phone: int, live: Callable[[], dict[Key, Fields]] | None = None
+    ) -> None:
         self._server = server
         self._told = told
+        self._phone = phone
+        self._live = live
 
     def push(self, batch: PushBatch) -> PushReply:
         """Carry a batch."""
+        before = self._live() if self._live else {}
         reply = self._server.push(batch)
+        if self._live:
+            self._look_for_unseen(batch, before, self._live())
         for change, result in zip(batch.changes, reply.results, strict=True):
             is_taken = result.status in {"applied", "duplicate", "merged"}
             if is_taken and not (result.server and result.server.deleted) and isinstance(change.fields, dict):
                 key = change.type, change.id
                 self._told.arrived |= {(key, name, value) for name, value in change.fields.items()}
         return reply
+
+    def _look_for_unseen(self, batch: PushBatch, before: dict[Key, Fields], after: dict[Key, Fields]) -> None:
+        """Note which scores a batch replaced that its user had not seen; of what was deleted that is no fault."""
+        for change in batch.changes:
+            key = change.type, change.id
+            for name in SHARED_FIELDS & (change.fields.keys() if isinstance(change.fields, dict) else set()):
+                old, new = before.get(key, {}).get(name), after.get(key, {}).get(name)
+                if key in before and old != new and (self._phone, key, name, old) not in self._told.seen:
+                    self._told.overwritten.append(f"{old} in {key} {name} was replaced by phone {self._phone} unseen")
 
     def pull(self, cursor: str | None, limit: int) -> PullReply:
         """Carry a question."""

@@ -10,7 +10,7 @@ from phone_client.scorebook import EntryError
 from phone_client.scorebook.reading import Entry
 from tests.phone_client.phones import BadNetwork, Killed, Phone, Server
 from tests.phone_client.sync_expectations import Report, Told, Witness, disagreements
-from tests.phone_client.sync_model import Fields, Key
+from tests.phone_client.sync_model import Fields, Key, ModelServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,8 @@ class Simulation:
 
     def _phone(self, number: int, folder: Path) -> Phone:
         chance = random.Random(self.chance.random())  # noqa: S311 - the same
-        network = BadNetwork(Witness(self.server, self.told), chance, faults=0.35)
+        live = self.server.live if isinstance(self.server, ModelServer) else None
+        network = BadNetwork(Witness(self.server, self.told, number, live), chance, faults=0.35)
         if self.upset:
             network.before_push = lambda: self._upset_sometimes(0.1 if network.faults else 0.0)
         off_s = chance.choice((0.0, DAY_S, -DAY_S, 30.0))
@@ -136,6 +137,7 @@ class Simulation:
         links = [("session", fields.get("session_id")), ("game", fields.get("game_id"))]
         self.told.above[key] = [(above_kind, above_id) for above_kind, above_id in links if above_id]
         self._expect_value(key, "count", fields.get("count"))
+        self.told.seen.add((phone.number, key, "count", fields.get("count")))
         try:
             phone.book.add(kind, entry_id, **fields)
         except Killed:
@@ -166,9 +168,11 @@ class Simulation:
             return
         name, most = ("count", 10) if entry.type == "shot" else ("entered_score", 300)
         value = self.chance.randint(0, most)
-        self._expect_value((entry.type, entry.id), name, value)
+        key = entry.type, entry.id
+        self._expect_value(key, name, value)
+        self.told.seen |= {(phone.number, key, name, entry.fields.get(name)), (phone.number, key, name, value)}
         if entry.fields.get(name) != value:
-            self._write(phone, (entry.type, entry.id), name, value, {})
+            self._write(phone, key, name, value, {})
 
     def _write(self, phone: Phone, key: Key, name: str, value: Any, last: dict[tuple[Key, str], Any]) -> None:
         try:
@@ -205,6 +209,9 @@ class Simulation:
         for held in phone.decisions.every():
             place = phone.number, (held.mine.type, held.mine.id)
             self.told.offered |= {(*place, name, value) for name, value in held.mine.fields.items()}
+            self.told.seen |= {(*place, name, (held.theirs or {}).get(name)) for name in held.mine.fields}
+            shown = phone.book.get(*place[1])
+            self.told.seen |= {(*place, name, shown.fields.get(name)) for name in held.mine.fields if shown}
         for held in phone.decisions.every():
             if held.mine.number not in {each.mine.number for each in phone.decisions.every()}:
                 continue  # decided by what was decided before

@@ -246,3 +246,62 @@ def test_what_another_program_pushed_during_a_pull_of_everything_stays(phone: Ph
     network.on_page = push_meanwhile
     phone.sync()
     assert ("ball", "b1") in phone.shown()
+
+
+@pytest.mark.parametrize("is_deletion", [False, True])
+def test_what_was_written_behind_a_sent_note_is_held_to_what_was_seen(
+    new_phone: NewPhone, network: Between, server: ModelServer, *, is_deletion: bool
+) -> None:
+    """A score or a deletion behind a note without a reply does not pass over another phone's score."""
+    one, other = new_phone(), new_phone()
+    shot = add_shot(one, shot_number=2, count=8)
+    sync_all(server, one, other)
+    one.book.change("shot", shot, {"board": 17})
+    network.on_push = lose
+    with pytest.raises(NetworkError):
+        one.sync()
+    network.on_push = lambda _: None
+    if is_deletion:
+        one.book.delete("shot", shot)
+    else:
+        one.book.change("shot", shot, {"count": 6})
+    for fields in ({"count": 7}, {"comment": "thin"}, {"stance": 20}):
+        other.book.change("shot", shot, fields)
+        sync_all(server, other)
+    (outcome,) = sync_all(server, one)
+    assert outcome.held_in_all == 1
+    assert server.live()["shot", shot]["count"] == 7
+
+
+def test_a_deletion_behind_ones_own_score_is_no_question(phone: Phone, network: Between, server: ModelServer) -> None:
+    """A shot is deleted while its new score has no reply: nobody else wrote, so it goes."""
+    shot = add_shot(phone, shot_number=2, count=8)
+    sync_all(server, phone)
+    phone.book.change("shot", shot, {"count": 7})
+    network.on_reply = lose
+    with pytest.raises(NetworkError):
+        phone.sync()
+    network.on_reply = lambda reply: reply
+    phone.book.change("shot", shot, {"comment": "thin"})
+    phone.book.delete("shot", shot)
+    (outcome,) = sync_all(server, phone)
+    assert outcome.held_in_all == 0
+    assert ("shot", shot) not in server.live()
+
+
+def test_a_deletion_behind_a_new_entry_is_held_to_what_was_written(
+    new_phone: NewPhone, network: Between, server: ModelServer
+) -> None:
+    """A new shot without a reply is deleted here while another phone corrects its score: the user is asked."""
+    one, other = new_phone(), new_phone()
+    shot = add_shot(one, shot_number=2, count=8)
+    network.on_reply = lose
+    with pytest.raises(NetworkError):
+        one.sync()
+    network.on_reply = lambda reply: reply
+    one.book.delete("shot", shot)
+    sync_all(server, other)
+    other.book.change("shot", shot, {"count": 7})
+    first, second = sync_all(server, other, one)
+    assert (first.held_in_all, second.held_in_all) == (0, 1)
+    assert server.live()["shot", shot]["count"] == 7 == one.shown()["shot", shot]["count"]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from phone_client.database import entries
+from phone_client.database import Fields, entries
+from phone_client.database.outbox import Change
 from phone_client.sync import PushBatch, PushReply, rebasing
 from tests.phone_client.sync_model import ModelServer
 from tests.phone_client.sync_simulation import Simulation
@@ -85,3 +86,13 @@ def test_the_simulation_finds_a_phone_that_shows_old_versions(tmp_path: Path, mo
     """When a phone does not show what a pull brought beside unsent edits, the run says so."""
     monkeypatch.setattr(rebasing, "show", entries.keep)
     assert any("shows" in failure for failure in _failures(tmp_path, ModelServer))
+
+
+def test_the_simulation_finds_a_phone_that_passes_over_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a phone sends its scores as answers to what its user has not seen, the run says so."""
+
+    def always(change: Change, _: Fields, ver: int) -> None:
+        change.base_ver = ver
+
+    monkeypatch.setattr(rebasing, "rebase", always)
+    assert any("unseen" in failure for failure in _failures(tmp_path, ModelServer))

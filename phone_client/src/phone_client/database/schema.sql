@@ -149,7 +149,7 @@ CREATE TABLE outbox (
     fields TEXT NOT NULL,
     -- What the user saw in these fields before, JSON with nulls.
     seen TEXT NOT NULL,
-    -- The version that the change was made to; null while that is the outcome of the one that was sent.
+    -- The version that the change was made to, also while another change is on its way; an earlier client wrote null then.
     base_ver INTEGER,
     edited_at TEXT NOT NULL,
     batch_id TEXT REFERENCES batch (batch_id)

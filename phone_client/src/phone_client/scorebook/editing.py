@@ -87,7 +87,7 @@ def _queue(db: sqlite3.Connection, row: EntryRow, shown: Fields, new: Fields, ed
     if waiting is None:
         is_unknown_there = row.ver == 0 and sent is None
         waiting = Change(row.entry, "put" if is_unknown_there else "patch", edited_at)
-        waiting.base_ver = None if sent else row.ver
+        waiting.base_ver = row.ver
         if is_unknown_there:
             # The server refused it before: all of it is sent again, and what was refused is of no more interest.
             waiting.fields = dict(shown)
@@ -117,7 +117,8 @@ def delete(db: sqlite3.Connection, kind: EntryType, entry_id: str, edited_at: st
         held_changes.forget_entry(db, row)
         forget(db, row)
         return
-    change = Change(row.entry, "delete", edited_at, base_ver=None if sent else row.ver)
+    # What is sent is the user's own: it is no reason to ask whether what others wrote is to go as well.
+    change = Change(row.entry, "delete", edited_at, seen=outbox.over(row.base or {}, sent), base_ver=row.ver)
     if waiting:
         change.number = waiting.number
         change.base_ver = waiting.base_ver if waiting.op == "patch" else change.base_ver

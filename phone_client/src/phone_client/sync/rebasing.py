@@ -54,14 +54,15 @@ def rebase(change: Change, base: Fields, ver: int) -> None:
     if change.op == "put":
         return
     if change.op == "delete":
-        change.base_ver = ver if change.base_ver is None else change.base_ver
+        is_as_seen = bool(change.seen) and without_nulls(change.seen) == base
+        # Without a version it would pass over whatever others wrote: of a new entry the first one was seen.
+        change.base_ver = ver if is_as_seen else change.base_ver or 1
         return
     untouched = all(
         is_same(base.get(name), change.seen.get(name)) or is_same(base.get(name), value)
         for name, value in change.fields.items()
     )
-    older = ver - 1 if change.base_ver is None else min(change.base_ver, ver - 1)
-    change.base_ver = ver if untouched else max(older, 0)
+    change.base_ver = ver if untouched else max(min(change.base_ver or 0, ver - 1), 0)
 
 
 def _take_deleted(db: sqlite3.Connection, row: EntryRow, fields: Fields) -> None:
