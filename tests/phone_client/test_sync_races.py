@@ -305,3 +305,26 @@ def test_a_deletion_behind_a_new_entry_is_held_to_what_was_written(
     first, second = sync_all(server, other, one)
     assert (first.held_in_all, second.held_in_all) == (0, 1)
     assert server.live()["shot", shot]["count"] == 7 == one.shown()["shot", shot]["count"]
+
+
+def test_a_second_score_does_not_answer_what_the_first_one_hides(
+    new_phone: NewPhone, network: Between, server: ModelServer
+) -> None:
+    """8 to 7 without a reply, 5 from another phone below it, then 6: the user has not seen the 5, and is asked."""
+    one, other = new_phone(), new_phone()
+    shot = add_shot(one, shot_number=2, count=8)
+    sync_all(server, one, other)
+    one.book.change("shot", shot, {"count": 7})
+    network.on_push = lose
+    other.book.change("shot", shot, {"count": 5})
+    sync_all(server, other)
+    with pytest.raises(NetworkError):
+        one.sync()
+    with pytest.raises(NetworkError):
+        sync_all(server, one)
+    network.on_push = lambda _: None
+    one.book.change("shot", shot, {"count": 6})
+    other.book.change("shot", shot, {"comment": "thin"})
+    sync_all(server, other, one)
+    assert server.live()["shot", shot]["count"] == 5
+    assert [held.mine.fields for held in one.decisions.every()] == [{"count": 7}, {"count": 6}]

@@ -87,7 +87,7 @@ def _queue(db: sqlite3.Connection, row: EntryRow, shown: Fields, new: Fields, ed
     if waiting is None:
         is_unknown_there = row.ver == 0 and sent is None
         waiting = Change(row.entry, "put" if is_unknown_there else "patch", edited_at)
-        waiting.base_ver = row.ver
+        waiting.base_ver = _seen_ver(row, sent)
         if is_unknown_there:
             # The server refused it before: all of it is sent again, and what was refused is of no more interest.
             waiting.fields = dict(shown)
@@ -118,11 +118,17 @@ def delete(db: sqlite3.Connection, kind: EntryType, entry_id: str, edited_at: st
         forget(db, row)
         return
     # What is sent is the user's own: it is no reason to ask whether what others wrote is to go as well.
-    change = Change(row.entry, "delete", edited_at, seen=outbox.over(row.base or {}, sent), base_ver=row.ver)
+    change = Change(row.entry, "delete", edited_at, seen=outbox.over(row.base or {}, sent))
+    change.base_ver = _seen_ver(row, sent)
     if waiting:
         change.number = waiting.number
         change.base_ver = waiting.base_ver if waiting.op == "patch" else change.base_ver
     outbox.keep(db, change)
+
+
+def _seen_ver(row: EntryRow, sent: Change | None) -> int:
+    """Return the version that the user has seen: what was sent hides what has come from others since."""
+    return row.ver if sent is None else min(row.ver, sent.base_ver or 0)
 
 
 def _unacknowledged(db: sqlite3.Connection, row: EntryRow, shown: Fields) -> tuple[Change | None, Change | None]:
