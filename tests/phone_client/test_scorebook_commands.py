@@ -303,6 +303,16 @@ def test_a_spreadsheet_is_read_in_its_own_letters(alone: OnPhone, tmp_path: Path
         assert [ball.fields["name"] for ball in Scorebook(database).every("ball")] == ["Böse Kugel"]
 
 
+def test_a_file_without_a_game_is_told_as_a_failure(alone: OnPhone, tmp_path: Path) -> None:
+    """Nothing is written, the exit code is 1, and the last line says what a game looks like."""
+    file = tmp_path / "shopping.csv"
+    file.write_text("milk,2\nbread,1\n")
+    told = alone("import-scores", str(file))
+    assert told.code == 1
+    assert "a game is rows that begin with COUNT" in told.out.splitlines()[-1]
+    assert alone("import-scores", str(file), "--dry-run").code == 1
+
+
 @pytest.mark.parametrize(
     "command",
     [("import-scores",), ("game", "add"), ("shot", "add"), ("shot", "set"), ("statistics",), ("conflicts",), ("sync",)],

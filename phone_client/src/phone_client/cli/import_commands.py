@@ -23,7 +23,8 @@ def import_scores(_: ApiClient, options: Namespace) -> ExitCode:
             raise UsageError(f"There is no session {options.session} on this phone. Nothing was written.")
         into = Into(options.session, _moment(options.at), options.establishment)
         report = import_line_scores(book, text, into, is_dry=options.dry_run)
-    return print_result(options, asdict(report), _told(report, is_dry=options.dry_run))
+    code = print_result(options, asdict(report), _told(report, is_dry=options.dry_run))
+    return code if report.games or report.already_here else ExitCode.FAILED
 
 
 def _read(path: Path) -> str:
@@ -58,6 +59,8 @@ def _told(report: ImportReport, *, is_dry: bool) -> str:
     again = f" {_counted(report.already_here, 'game')} {were} here already." if report.already_here else ""
     sent = "it" if report.games == 1 else "them"
     follows = " Nothing was written." if is_dry else f" The next `sync` sends {sent}." if report.games else ""
+    if not report.games and not report.already_here:
+        follows = " Nothing was written: a game is rows that begin with COUNT, LEAVE and so on (docs/import.md)."
     return "\n".join([*lines, counts + again + follows])
 
 
