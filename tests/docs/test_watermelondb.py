@@ -69,6 +69,7 @@ def test_both_databases_have_the_same_after_every_step(told: Any) -> None:
         "corrected",
         "lost",
         "again",
+        "behind",
         "vanished",
         "reset",
         "many",
@@ -139,3 +140,17 @@ def test_a_push_without_a_reply_goes_out_again_as_it_was(told: Any) -> None:
     assert (game["entered_score"], game["comment"], game["status"]) == (220, "theirs", "synced")
     assert told["again"]["held"] == []
     assert (told["vanished"]["games"], told["vanished"]["held"]) == (["games/g1", "games/g4"], [])
+
+
+@pytest.mark.long
+def test_a_score_behind_a_push_never_replaces_one_that_the_user_has_not_seen(told: Any) -> None:
+    """Another phone's score stays until the user has decided: after a lost reply, and after an edit during a push."""
+    rows, held = told["behind"]["rows"], told["behind"]["held"]
+    assert [rows[f"games/g{game}"]["entered_score"] for game in (10, 11, 12)] == [150, 150, 150]
+    assert (rows["shots/h9"]["count"], rows["shots/h9"]["foul"]) == (5, True)
+    last = {each["id"]: (each["reason"], each["mine"]) for each in held}
+    assert last == {
+        **{f"g{game}": ("conflict", {"entered_score": 170}) for game in (10, 11, 12)},
+        "h9": ("conflict", {"count": 7}),
+    }
+    assert told["behind"]["others"] == 0

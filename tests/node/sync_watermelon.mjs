@@ -144,6 +144,51 @@ await one.change("games", "g5", { entered_score: 220 });
 await both();
 told.again = { same: await same(), batches: sent, g5: (await one.rows())["games/g5"], held: [...one.held, ...two.held] };
 
+// A score that is written behind a push without a reply, or while a push is on its way, beside another phone's score.
+for (const game of [10, 11, 12]) await one.add("games", `g${game}`, { session_id: "s1", game_number: game, entered_score: 100 });
+await one.add("shots", "h9", { session_id: "s1", shot_number: 1, count: 3, foul: false });
+await both();
+await two.change("games", "g10", { entered_score: 150 });
+await two.sync();
+await two.change("games", "g10", { comment: "theirs" });
+await two.sync();
+// g10: the push was a conflict; g12: it went in, and the other's score came after it; h9: it brought the shot back.
+await two.change("shots", "h9", { count: 5 });
+await two.sync();
+await two.remove("shots", "h9");
+await two.sync();
+const unseen = async (...request) => {
+  if (request[0] === "GET") return { changes: [], cursor: await one.database.adapter.getLocal("revmetrix_cursor"), more: false, reset: false };
+  return losing(...request);
+};
+one.carry = unseen;
+await one.change("games", "g10", { entered_score: 160 });
+await one.change("games", "g12", { entered_score: 160 });
+await one.change("shots", "h9", { foul: true });
+await one.sync().catch(() => {});
+await two.sync();
+await two.change("games", "g12", { entered_score: 150 });
+await two.sync();
+await one.change("games", "g10", { entered_score: 170 });
+await one.change("games", "g12", { entered_score: 170 });
+await one.change("shots", "h9", { count: 7 });
+one.carry = call;
+await both();
+await two.change("games", "g11", { entered_score: 150 });
+await two.sync();
+one.carry = async (...request) => {
+  const reply = await (request[0] === "GET" ? unseen : call)(...request);
+  if (request[0] === "POST") { one.carry = call; await one.change("games", "g11", { entered_score: 170 }); }
+  return reply;
+};
+await one.change("games", "g11", { entered_score: 160 });
+await one.sync();
+await both();
+told.behind = { same: await same(), rows: await two.rows(), held: one.held.splice(0), others: two.held.length };
+for (const game of [10, 11, 12]) await one.remove("games", `g${game}`);
+await one.remove("shots", "h9");
+await both();
+
 // A deletion whose reply is lost, and entries that are deleted after the reply to what was in them was lost.
 await one.add("games", "g8", { session_id: "s1", game_number: 8 });
 await both();

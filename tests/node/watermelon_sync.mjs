@@ -108,7 +108,10 @@ export async function syncScorebook(database, call, hold) {
       await hold({ ...told, reason: "conflict" });
       await take(table, raw, change.id, rawOf(server));
       return raw === null;
-    } else if (raw && status !== "merged") await take(table, raw, change.id, { ver });
+    } else if (raw && status !== "merged" && !(change.base_ver && ver > change.base_ver + 1)) {
+      // A version further on is one that came back from a deletion: with it is what the user has not seen.
+      await take(table, raw, change.id, { ver });
+    }
     return false;
   }
 
@@ -124,11 +127,14 @@ export async function syncScorebook(database, call, hold) {
       const record = await collection.find(id).catch(() => null);
       // A deletion since then must not answer a conflict that the user has not seen.
       if (!record || ("id" in columns && record.syncStatus === "deleted")) return;
+      const names = "id" in columns ? fieldNames(database, table) : [];
+      // Nor may an edit since then: it stays one of the version that the user saw.
+      const keepsVer = names.some((name) => record._raw[name] !== raw[name]);
       await database.batch(
         record.prepareUpdate(() => {
-          for (const name of ["ver", ...("id" in columns ? fieldNames(database, table) : [])]) {
+          for (const name of ["ver", ...names]) {
             // What the user has edited since it was sent stays.
-            if (record._raw[name] === raw[name]) record._raw[name] = columns[name] ?? null;
+            if (record._raw[name] === raw[name] && !(keepsVer && name === "ver")) record._raw[name] = columns[name] ?? null;
             raw[name] = columns[name] ?? null;
           }
         }),
