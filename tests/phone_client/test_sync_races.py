@@ -328,3 +328,68 @@ def test_a_second_score_does_not_answer_what_the_first_one_hides(
     sync_all(server, other, one)
     assert server.live()["shot", shot]["count"] == 5
     assert [held.mine.fields for held in one.decisions.every()] == [{"count": 7}, {"count": 6}]
+
+
+@pytest.mark.parametrize("is_deletion", [False, True])
+def test_what_is_written_behind_ones_own_score_meets_a_note_without_a_question(
+    new_phone: NewPhone, network: Between, server: ModelServer, *, is_deletion: bool
+) -> None:
+    """A score that went in exactly is what its user saw: a note of another phone's after it is merged, or goes too."""
+    one, other = new_phone(), new_phone()
+    shot = add_shot(one, shot_number=2, count=8)
+    sync_all(server, one, other)
+    one.book.change("shot", shot, {"count": 7})
+    _lose_reply(one, network)
+    if is_deletion:
+        one.book.delete("shot", shot)
+    else:
+        one.book.change("shot", shot, {"count": 6, "comment": "thin"})
+    sync_all(server, other)
+    for comment in ("fat", "fatter"):
+        other.book.change("shot", shot, {"comment": comment})
+        sync_all(server, other)
+    (outcome,) = sync_all(server, one)
+    assert (outcome.held_in_all, outcome.unsent) == (0, 0)
+    assert one.shown() == server.live()
+    assert (("shot", shot) in server.live()) is not is_deletion
+    if not is_deletion:
+        assert server.live()["shot", shot]["count"] == 6
+
+
+def test_a_note_behind_a_new_entry_is_no_question(new_phone: NewPhone, network: Between, server: ModelServer) -> None:
+    """Of a new shot without a reply, both phones write a note, and this one its score: the later note stays."""
+    one, other = new_phone(), new_phone()
+    shot = add_shot(one, shot_number=2, count=8)
+    _lose_reply(one, network)
+    one.book.change("shot", shot, {"count": 6, "comment": "thin"})
+    sync_all(server, other)
+    other.book.change("shot", shot, {"comment": "fat"})
+    sync_all(server, other)
+    (outcome,) = sync_all(server, one)
+    assert (outcome.held_in_all, outcome.unsent) == (0, 0)
+    assert server.live()["shot", shot]["count"] == 6
+
+
+@pytest.mark.parametrize("is_deletion", [False, True])
+def test_what_an_earlier_client_left_behind_a_sent_change_is_held_to_what_was_seen(
+    new_phone: NewPhone, network: Between, server: ModelServer, *, is_deletion: bool
+) -> None:
+    """It noted no version behind a sent change: a score of another phone's above that is a question all the same."""
+    one, other = new_phone(), new_phone()
+    shot = add_shot(one, shot_number=2, count=8)
+    sync_all(server, one, other)
+    one.book.change("shot", shot, {"board": 17})
+    _lose_reply(one, network)
+    if is_deletion:
+        one.book.delete("shot", shot)
+    else:
+        one.book.change("shot", shot, {"count": 6})
+    with one.database.transaction() as db:
+        db.execute("UPDATE outbox SET base_ver = NULL, seen = iif(op = 'delete', '{}', seen) WHERE batch_id IS NULL")
+    sync_all(server, other)
+    for fields in ({"count": 7}, {"comment": "thin"}):
+        other.book.change("shot", shot, fields)
+        sync_all(server, other)
+    (outcome,) = sync_all(server, one)
+    assert (outcome.held_in_all, outcome.unsent) == (1, 0)
+    assert server.live()["shot", shot]["count"] == 7 == one.shown()["shot", shot]["count"]

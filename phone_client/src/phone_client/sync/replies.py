@@ -127,12 +127,22 @@ def _take_applied(db: sqlite3.Connection, row: EntryRow, sent: Change, status: s
         row.base = sent.onto(row.base or {})
     if is_news:
         row.ver, row.is_deleted_there = ver, False
+    if is_exact:
+        _count_from(db, sent, ver)
     # Otherwise a pull has brought this or a later version already.
     show(db, row)
     if is_news and not is_exact:
         # It came back from a deletion, perhaps with what others had written before that: the next pull is to bring it.
         row.ver = ver - 1
         entries.keep(db, row)
+
+
+def _count_from(db: sqlite3.Connection, sent: Change, ver: int) -> None:
+    """Let what was written behind a change count from it: nobody else had written before that one, so it was seen."""
+    waiting = outbox.waiting(db, sent.entry)
+    if waiting and waiting.base_ver in (None, sent.base_ver or 0):
+        waiting.base_ver = ver
+        outbox.keep(db, waiting)
 
 
 def _take_merged(db: sqlite3.Connection, row: EntryRow, sent: Change, result: PushResult, now: str) -> Fate:
