@@ -225,3 +225,28 @@ def test_of_two_programs_on_one_phone_the_late_one_does_no_harm(
     phone.sync()
     assert phone.shown() == server.live()
     assert len(server.live()) == 21
+
+
+def test_an_edit_in_a_batch_that_goes_out_anew_passes_over_nothing(
+    new_phone: NewPhone, network: Between, server: ModelServer
+) -> None:
+    """A score that was never received counts from version 2, which after a restore is another phone's score."""
+    one, other = new_phone(), new_phone()
+    session = one.book.add("session", started_at="2026-11-24T18:00:00Z")
+    shot = one.book.add("shot", session_id=session, shot_number=2, count=8)
+    sync_all(server, one, other)
+    backup = server.snapshot()
+    one.book.add("ball", "b1", name="x")
+    one.book.change("shot", shot, {"board": 17})
+    sync_all(server, one)
+    one.book.change("ball", "b1", {"colour": "red"})
+    one.book.change("shot", shot, {"count": 6})
+    network.on_push = lose
+    with pytest.raises(NetworkError):
+        one.sync()
+    network.on_push = lambda _: None
+    server.restore(backup, "epoch-2")
+    other.book.change("shot", shot, {"count": 7})
+    (_, outcome) = sync_all(server, other, one)
+    assert (outcome.full_pulls, outcome.held_in_all) == (1, 1)
+    assert server.live()["shot", shot]["count"] == 7 == one.shown()["shot", shot]["count"]

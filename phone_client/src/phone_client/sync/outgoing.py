@@ -8,6 +8,7 @@ from phone_client.database import entries, outbox
 from phone_client.database.outbox import Change
 from phone_client.database.sync_state import read
 from phone_client.sync.messages import PushBatch, PushChange
+from phone_client.sync.rebasing import rebase
 
 LARGEST_BATCH_BYTES = 1024 * 1024
 
@@ -63,6 +64,10 @@ def wait_again(db: sqlite3.Connection, change: Change) -> None:
         outbox.drop(db, waiting)
         _join(change, waiting)
     change.batch_id = None
+    row = entries.by_number(db, change.entry)
+    if row.base is not None and not row.is_deleted_there:
+        # What was pulled while it was under way, perhaps of another history, is not what it was made to.
+        rebase(change, row.base, row.ver)
     outbox.keep(db, change)
 
 
