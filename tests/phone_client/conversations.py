@@ -147,6 +147,21 @@ def lost_reply(recorder: Recorder, _: RealServer) -> None:
     recorder.sync()
 
 
+def written_behind(recorder: Recorder, server: RealServer) -> None:
+    """A score behind a note without a reply, and two versions of another phone between the two: the user is asked."""
+    recorder.do("add", "session", "s1", SESSION)
+    recorder.do("add", "game", "g1", {**GAME, "entered_score": 150})
+    recorder.sync()
+    recorder.do("change", "game", "g1", {"comment": "counted twice"})
+    recorder.loses_replies = True
+    recorder.sync()
+    recorder.loses_replies = False
+    push(server, {"id": "g1", "type": "game", "op": "patch", "base_ver": 2, "fields": {"entered_score": 160}})
+    push(server, {"id": "g1", "type": "game", "op": "patch", "base_ver": 3, "fields": {"starting_lane": 12}})
+    recorder.do("change", "game", "g1", {"entered_score": 170})
+    recorder.sync()
+
+
 def merged(recorder: Recorder, server: RealServer) -> None:
     """Two phones change other fields of one entry before they know of each other."""
     recorder.do("add", "ball", "b1", {"name": "Phaze II"})
@@ -209,6 +224,7 @@ def pages(recorder: Recorder, server: RealServer) -> None:
 CONVERSATIONS: tuple[Callable[[Recorder, RealServer], None], ...] = (
     first_sync,
     lost_reply,
+    written_behind,
     merged,
     conflict,
     rejected,
