@@ -393,3 +393,25 @@ def test_what_an_earlier_client_left_behind_a_sent_change_is_held_to_what_was_se
     (outcome,) = sync_all(server, one)
     assert (outcome.held_in_all, outcome.unsent) == (1, 0)
     assert server.live()["shot", shot]["count"] == 7 == one.shown()["shot", shot]["count"]
+
+
+def test_a_score_behind_one_that_brings_a_shot_back_is_held_to_what_was_seen(
+    new_phone: NewPhone, network: Between, server: ModelServer
+) -> None:
+    """A foul brings back a shot with another phone's count, of before its deletion: nobody saw it here."""
+    one, other = new_phone(), new_phone()
+    shot = add_shot(one, shot_number=2, count=8)
+    sync_all(server, one, other)
+    other.book.change("shot", shot, {"count": 5})
+    sync_all(server, other)
+    other.book.delete("shot", shot)
+    one.book.change("shot", shot, {"foul": True})
+    sync_all(server, other)
+    network.on_reply = lose
+    with pytest.raises(NetworkError):
+        one.engine._push(SyncOutcome())
+    network.on_reply = lambda reply: reply
+    one.book.change("shot", shot, {"count": 7})
+    (outcome,) = sync_all(server, one)
+    assert (outcome.held_in_all, outcome.unsent) == (1, 0)
+    assert server.live()["shot", shot]["count"] == 5 == one.shown()["shot", shot]["count"]
