@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.api import Api
-from tests.contract.identities import People
+from tests.contract.identities import ENTRY_IDS, People
 from tests.declared import check_answer, find_operation
 from tests.throws import Throw
 
@@ -51,6 +51,7 @@ COSTLY = {
     "end_login": 0.3,
 }
 _ENDING = {"delete_account", "log_out", "log_out_everywhere", "end_login", "change_password", "set_role", "lock_user"}
+_DELETING = {f"delete_{parameter.removesuffix('_id')}" for parameter in ENTRY_IDS}
 _TIMEOUT_S = 30
 _MOST_ROUNDS = 10
 
@@ -182,13 +183,19 @@ class Sender:
         self.campaign.statuses[self.name, response.status_code] += 1
         self.campaign.by_identity[who] += 1
         self._check(case, response, foreign, is_right=is_right)
-        if self.name in _ENDING and response.status_code < requests.codes.bad_request:
-            self._people.renew(who)
+        if response.status_code < requests.codes.bad_request:
+            if self.name in _ENDING:
+                self._people.renew(who)
+            elif self.name in _DELETING:
+                self._people.fill_scorebook(who)
 
     def _use_what_is_there(self, case: Any, data: st.DataObject) -> None:
-        for parameter in case.path_parameters or {}:
-            if data.draw(st.integers(0, 3), label="as it is"):
-                case.path_parameters[parameter] = data.draw(st.sampled_from(self._people.choices(parameter)))
+        body = case.body if isinstance(case.body, dict) else {}
+        for named in (case.path_parameters, case.query, body, *self._changes(body, data)):
+            for parameter in named or {}:
+                is_id = named is case.path_parameters or parameter in ENTRY_IDS
+                if is_id and data.draw(st.integers(0, 3), label="as it is"):
+                    named[parameter] = data.draw(st.sampled_from(self._people.choices(parameter)))
         headers = {**(case.headers or {})}
         if self.name == "keep_capture" and data.draw(st.booleans(), label="a capture"):
             case.body = Throw(duration_s=0.1, record=data.draw(st.integers(1, 2**32 - 1))).capture()
@@ -198,6 +205,17 @@ class Sender:
             digest = base64.b64encode(hashlib.sha256(case.body).digest()).decode()
             headers["Content-Digest"] = f"sha-256=:{digest}:"
         case.headers = headers
+
+    def _changes(self, body: dict[str, Any], data: st.DataObject) -> list[dict[str, Any]]:
+        """Let the changes of a push name entries that there are, and return their fields."""
+        # A change may be anything, for each is judged by itself.
+        changes = [each for each in body.get("changes", []) if isinstance(each, dict)] if self.name == "push" else []
+        for change in changes:
+            if data.draw(st.booleans(), label="an entry that is there"):
+                parameter = data.draw(st.sampled_from(ENTRY_IDS))
+                change["type"] = parameter.removesuffix("_id")
+                change["id"] = data.draw(st.sampled_from(self._people.choices(parameter)))
+        return [change["fields"] for change in changes if isinstance(change.get("fields"), dict)]
 
     def _check(self, case: Any, response: Any, foreign: frozenset[str], *, is_right: bool) -> None:
         prepared = response.request

@@ -6,6 +6,7 @@ import io
 import secrets
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from chalicelib.administration import grant_admin
 from tests.api import PASSWORD, Api, Bowler, upload_headers
@@ -14,6 +15,26 @@ from tests.throws import Throw
 ANONYMOUS = "anonymous"
 ADMIN = "admin"
 _FRESH_FOR_S = 600
+
+
+_ENTRIES: dict[str, dict[str, Any]] = {
+    "ball": {"name": "blue"},
+    "establishment": {"name": "Lucky Strike Lanes"},
+    "event": {"name": "Tuesday league", "kind": "league"},
+    "session": {"started_at": "2026-11-24T19:00:00+01:00"},
+    "game": {"game_number": 1},
+    "frame": {"frame_number": 1},
+    "shot": {"frame_number": 1, "shot_number": 1, "count": 7, "pins_standing": 0b1001000001},
+}
+"""By type, parents first, what is said of each entry beside its links."""
+ENTRY_IDS = tuple(f"{kind}_id" for kind in _ENTRIES)
+"""What paths, queries and bodies call the ids of entries."""
+_LINKS = {
+    "session": ("event_id", "establishment_id"),
+    "game": ("session_id",),
+    "frame": ("game_id",),
+    "shot": ("session_id", "game_id", "ball_id", "capture_id"),
+}
 
 
 @dataclass
@@ -109,6 +130,31 @@ class People:
         markers = frozenset([*marks.values(), user.username, *(each[0] for each in ids.values())])
         self.everyone[name] = Identity(name, user.token, markers, ids)
         self.everyone[f"{name}'s bridge"] = Identity(f"{name}'s bridge", str(bridge["credential"]), markers)
+        self.fill_scorebook(name)
+
+    def fill_scorebook(self, name: str) -> None:
+        """Give a user one entry of each type, as whoever has deleted one needs them again."""
+        identity = self.everyone[name]
+        assert identity.credential is not None
+        ids = {parameter: f"{name}-{secrets.token_hex(8)}" for parameter in ENTRY_IDS}
+        # An id is no secret: whoever uses it as well has an entry of that id, and it is another one.
+        mark = f"mark-{name}-{secrets.token_hex(8)}"
+        links = {**ids, "capture_id": identity.ids["capture_id"][0]}
+        changes = [
+            {
+                "id": ids[f"{kind}_id"],
+                "type": kind,
+                "op": "put",
+                "fields": {**fields, "comment": mark, **{link: links[link] for link in _LINKS.get(kind, ())}},
+            }
+            for kind, fields in _ENTRIES.items()
+        ]
+        user = Bowler(self._api, name, identity.credential, "none")
+        answer = user("POST", "/v1/sync/push", json={"batch_id": secrets.token_hex(8), "changes": changes})
+        assert [result["status"] for result in answer.json["results"]] == ["applied"] * len(changes), answer.data
+        identity.ids.update({parameter: [entry_id] for parameter, entry_id in ids.items()})
+        identity.markers |= {mark}
+        self.everyone[f"{name}'s bridge"].markers = identity.markers
 
     def _make_admin(self) -> None:
         user = self._new_user(ADMIN)
