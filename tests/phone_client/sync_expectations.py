@@ -67,7 +67,8 @@ class Told:
         failures += [
             f"{key} {name} is {live[key].get(name)}, which nobody wrote"
             for (key, name), values in self.written.items()
-            if key in live and live[key].get(name) not in values | {None}
+            # A copy that a decision made began with a value of the entry that it is of.
+            if key in live and key in self.above and live[key].get(name) not in values | {None}
         ]
         return failures + self.unheard() + self.overwritten
 
