@@ -153,4 +153,5 @@ class PluggedDevice:
 
     def holds(self) -> list[bytes]:
         """Return the captures of the records that are in its memory now."""
-        return captures(self.flash.image)
+        # Of one moment: the bridge may erase a record meanwhile.
+        return captures(MemoryImage(bytearray(self.flash.image.data)))
