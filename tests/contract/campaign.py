@@ -186,7 +186,7 @@ class Sender:
         if response.status_code < requests.codes.bad_request:
             if self.name in _ENDING:
                 self._people.renew(who)
-            elif self.name in _DELETING:
+            elif self.name in _DELETING and who in self._people.bowlers:
                 self._people.fill_scorebook(who)
 
     def _use_what_is_there(self, case: Any, data: st.DataObject) -> None:

@@ -74,7 +74,8 @@ class People:
             "file": "start.js",
         }
         self.everyone: dict[str, Identity] = {ANONYMOUS: Identity(ANONYMOUS)}
-        for name in ("alice", "bob"):
+        self.bowlers = ("alice", "bob")
+        for name in self.bowlers:
             self.renew(name)
         self._make_admin()
 
