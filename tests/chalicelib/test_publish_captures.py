@@ -10,6 +10,8 @@ from chalicelib.scorebook import store as scorebook
 from chalicelib.settings import settings
 from local_cloud.cloud import LocalCloud
 from maintenance import __main__ as command
+from maintenance.feed import OTHERS, publishing_old
+from maintenance.walk import Pace
 from tests.api import Api
 from tests.chalicelib import dump
 from tests.chalicelib.lanes import bring, capture_of, new_bridge, new_serial, new_user
@@ -67,11 +69,12 @@ def test_old_captures_come_into_the_feed_once(
     assert phone.pull(cursor)["cursor"] == cursor
 
 
-def test_what_waits_in_an_inbox_is_left(cloud: LocalCloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_waits_in_an_inbox_is_left(cloud: LocalCloud) -> None:
     """A capture of an unclaimed device comes into no feed, not even that of the bridge's owner."""
     assert cloud.aws_url
     owner, data = new_user(), capture_of(new_serial())
     bring(new_bridge(owner, "lane"), data)
     assert captures.find(inbox_of(owner), sha256_of(data)) is not None
-    _run(tmp_path, capsys)
+    item = {"pk": {"S": f"U#{inbox_of(owner)}"}, "sk": {"S": f"C#{sha256_of(data)}"}}
+    assert publishing_old(Pace(1e9), is_dry=False)(item) == OTHERS
     assert all(scorebook.find_head(place) is None for place in (owner, inbox_of(owner)))

@@ -61,8 +61,7 @@ def test_an_edit_during_a_sync_is_followed_by_another_sync() -> None:
     background.start()
     background.wake()
     script.may_end.set()
-    script.next_status()
-    script.next_status()
+    assert [script.next_status() for _ in range(2)] == [SyncStatus(SyncOutcome())] * 2
     background.stop(LONGEST_S)
 
 
@@ -71,8 +70,7 @@ def test_it_polls() -> None:
     script = Script()
     background = _background(script, poll_s=0.001)
     background.start()
-    for _ in range(3):
-        script.next_status()
+    assert [script.next_status() for _ in range(3)] == [SyncStatus(SyncOutcome())] * 3
     background.stop(LONGEST_S)
 
 

@@ -278,10 +278,7 @@ def test_a_deletion_behind_ones_own_score_is_no_question(phone: Phone, network: 
     shot = add_shot(phone, shot_number=2, count=8)
     sync_all(server, phone)
     phone.book.change("shot", shot, {"count": 7})
-    network.on_reply = lose
-    with pytest.raises(NetworkError):
-        phone.sync()
-    network.on_reply = lambda reply: reply
+    _lose_reply(phone, network)
     phone.book.change("shot", shot, {"comment": "thin"})
     phone.book.delete("shot", shot)
     (outcome,) = sync_all(server, phone)
@@ -295,10 +292,7 @@ def test_a_deletion_behind_a_new_entry_is_held_to_what_was_written(
     """A new shot without a reply is deleted here while another phone corrects its score: the user is asked."""
     one, other = new_phone(), new_phone()
     shot = add_shot(one, shot_number=2, count=8)
-    network.on_reply = lose
-    with pytest.raises(NetworkError):
-        one.sync()
-    network.on_reply = lambda reply: reply
+    _lose_reply(one, network)
     one.book.delete("shot", shot)
     sync_all(server, other)
     other.book.change("shot", shot, {"count": 7})
