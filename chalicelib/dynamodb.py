@@ -1,7 +1,6 @@
 """DynamoDB, as every store reaches it: where the tables are, what a call consumed, and safe transactions."""
 
 import contextlib
-import random
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from pynamodb.connection import Connection
 from pynamodb.exceptions import DeleteError, PutError, TransactWriteError, UpdateError
 from pynamodb.transactions import TransactWrite
 
+from chalicelib.jitter import JITTER
 from chalicelib.observation import note_capacity
 from chalicelib.settings import region, settings
 
@@ -147,6 +147,6 @@ def write_together(describe: Callable[[TransactWrite], None]) -> None:
                 raise ConditionFailedError(str(error)) from error
             if not codes or not codes <= _WORTH_ANOTHER_TRY or attempt == _ATTEMPTS - 1:
                 raise
-            time.sleep(random.uniform(0, _FIRST_DELAY_S * 2**attempt))  # noqa: S311 - jitter is no secret
+            time.sleep(JITTER.uniform(0, _FIRST_DELAY_S * 2**attempt))
         else:
             return

@@ -5,7 +5,6 @@ Only one whose bytes are not what its key says is ever removed, and only by the 
 """
 
 import base64
-import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from chalicelib.captures import rows
+from chalicelib.jitter import JITTER
 from chalicelib.settings import region, settings
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def put_once(key: str, data: bytes, sha256: str) -> None:
                 return
             if code != _ANOTHER_TRY_MAY_DO or not tries_left:
                 raise
-            time.sleep(random.uniform(0, _LONGEST_PAUSE_S))  # noqa: S311 - jitter is no secret
+            time.sleep(JITTER.uniform(0, _LONGEST_PAUSE_S))
         else:
             return
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 300.0
 
+draw_chance = random.SystemRandom().random
+
 
 @dataclass(slots=True)
 class Backoff:
@@ -19,7 +21,7 @@ class Backoff:
     """
 
     failures: int = 0
-    draw: Callable[[], float] = random.random
+    draw: Callable[[], float] = draw_chance
 
     def delay_s(self, retry_after_s: float | None = None) -> float:
         """Return the wait after one more failure; never less than the API asked for."""
@@ -46,7 +48,7 @@ class Waits:
         draw: A random number from 0 to 1.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, draw: Callable[[], float] = random.random) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, draw: Callable[[], float] = draw_chance) -> None:
         self._clock = clock
         self._draw = draw
         self._waits: dict[int, _Wait] = {}

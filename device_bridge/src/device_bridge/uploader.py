@@ -1,7 +1,6 @@
 """From the spool to the cloud: every sealed capture is sent until the cloud has confirmed its hash."""
 
 import contextlib
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from device_bridge.api import (
     TryLaterError,
 )
 from device_bridge.api_values import PENDING, REJECTED
-from device_bridge.backoff import Backoff, Waits
+from device_bridge.backoff import Backoff, Waits, draw_chance
 from device_bridge.sender import Sender, StoppedError
 from device_bridge.spool import (
     CaptureRow,
@@ -79,7 +78,7 @@ class Uploader:
         on_capture: Callable[[CaptureRow], None] = lambda _: None,
         should_stop: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
-        draw: Callable[[], float] = random.random,
+        draw: Callable[[], float] = draw_chance,
     ) -> None:
         self._spool = spool
         self._sender = Sender(spool, api, should_stop)
