@@ -5,19 +5,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.scorebook.items import HeadItem
-from chalicelib.settings import settings
-from chalicelib.versions import RawItem
 from local_cloud.cloud import LocalCloud
 from maintenance import __main__ as command
-from maintenance.epochs import renewing
-from maintenance.table import Table
-from maintenance.walk import Pace
 from tests.api import Api
-from tests.chalicelib import dump
 from tests.chalicelib.phones import Phone
+from tests.chalicelib.restoring import head_of, items_of, renew, restore
 
-FAST = 1e9
 NEW_EPOCH = ["new-epoch", "--stage", "local", "--units", "1e9"]
 
 
@@ -25,31 +18,6 @@ NEW_EPOCH = ["new-epoch", "--stage", "local", "--units", "1e9"]
 def phone(api: Api) -> Phone:
     """A bowler's phone."""
     return Phone.of_new_user(api)
-
-
-def _items(client: Any, phone: Phone) -> list[RawItem]:
-    found: list[RawItem] = client.query(
-        TableName=settings().scorebook_table,
-        KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": f"U#{phone.user_id}"}},
-        ConsistentRead=True,
-    )["Items"]
-    return found
-
-
-def _restore(phone: Phone, then: list[RawItem]) -> None:
-    """Bring a user's part of the scorebook back to what it was."""
-    table = settings().scorebook_table
-    with dump.client("dynamodb") as client:
-        for item in _items(client, phone):
-            client.delete_item(TableName=table, Key={name: item[name] for name in ("pk", "sk")})
-        for item in then:
-            client.put_item(TableName=table, Item=item)
-
-
-def _head(phone: Phone) -> RawItem:
-    with dump.client("dynamodb") as client:
-        return next(item for item in _items(client, phone) if item["sk"]["S"] == HeadItem.SK)
 
 
 def _ball(phone: Phone, name: str) -> str:
@@ -66,11 +34,10 @@ def _pulled(page: dict[str, Any]) -> set[str]:
 def test_every_phone_begins_anew(phone: Phone, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A cursor goes on among sequences that count anew; after the command it is a reset and brings everything."""
     kept = _ball(phone, "kept")
-    with dump.client("dynamodb") as client:
-        then = _items(client, phone)
+    then = items_of(phone.user_id)
     _ball(phone, "lost")
     cursor = phone.pull()["cursor"]
-    _restore(phone, then)
+    restore(phone.user_id, then)
     # One takes the lost one's sequence, the next is after it.
     new = [_ball(phone, "new"), _ball(phone, "newer")]
     page = phone.pull(cursor)
@@ -90,13 +57,13 @@ def test_a_dry_run_counts_feeds_and_writes_nothing(
 ) -> None:
     """It tells how many feeds there are, and the cursor goes on."""
     _ball(phone, "first")
-    before = _head(phone)
+    before = head_of(phone.user_id)
     monkeypatch.chdir(tmp_path)
     assert command.main([*NEW_EPOCH, "--dry-run"]) == 0
     told = capsys.readouterr().out
     assert "feeds: would get a new epoch" in told
     assert "Nothing was written." in told
-    assert _head(phone) == before
+    assert head_of(phone.user_id) == before
     assert list(tmp_path.iterdir()) == []
 
 
@@ -104,12 +71,11 @@ def test_a_dry_run_counts_feeds_and_writes_nothing(
 def test_a_write_beside_it_is_kept(phone: Phone) -> None:
     """A head that moves on between reading and writing keeps its sequence and gets the new epoch all the same."""
     _ball(phone, "first")
-    stale = _head(phone)
+    stale = head_of(phone.user_id)
     second = _ball(phone, "second")
-    moved = _head(phone)
-    table = Table(settings().scorebook_table)
-    assert renewing(table, Pace(FAST), is_dry=False)(stale) == "feeds: got a new epoch"
-    now = _head(phone)
+    moved = head_of(phone.user_id)
+    assert renew(stale) == "feeds: got a new epoch"
+    now = head_of(phone.user_id)
     assert now["epoch"] != moved["epoch"]
     assert {**now, "epoch": moved["epoch"]} == moved
     assert ("ball", second) in phone.everything()
@@ -119,11 +85,9 @@ def test_a_write_beside_it_is_kept(phone: Phone) -> None:
 def test_no_other_item_is_touched(phone: Phone) -> None:
     """Entries and outcomes of batches stay as they are."""
     _ball(phone, "first")
-    table = Table(settings().scorebook_table)
-    with dump.client("dynamodb") as client:
-        before = _items(client, phone)
-        told = {renewing(table, Pace(FAST), is_dry=False)(item) for item in before}
-        after = _items(client, phone)
+    before = items_of(phone.user_id)
+    told = {renew(item) for item in before}
+    after = items_of(phone.user_id)
     assert told == {"feeds: got a new epoch", "other items: left as they are"}
     assert [item for item in after if item["sk"]["S"] != "HEAD"] == [
         item for item in before if item["sk"]["S"] != "HEAD"

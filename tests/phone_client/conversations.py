@@ -4,125 +4,26 @@
 """
 
 import json
-import random
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import msgspec
 
+from chalicelib.scorebook.busy import ScorebookBusy
 from local_cloud.cloud import LocalCloud
-from phone_client import NetworkError, ReplyLostError
-from phone_client.sync import PullReply, PushBatch, PushReply, SyncTransport
+from phone_client import ProblemError
+from phone_client.model import Problem
+from phone_client.sync import PushBatch
 from tests.api import PASSWORD, Api, Bowler
-from tests.phone_client.phones import Phone
 from tests.phone_client.real_server import RealServer
+from tests.phone_client.recording import Recorder, Step, error_of, outcome_of
 
 FOLDER = Path(str(files("phone_client") / "vectors"))
-NOW_S = 1_790_000_000.0
-Step = dict[str, Any]
-
-
-class Recorder:
-    """A phone whose steps, and what it says to the server, are written down."""
-
-    def __init__(self, folder: Path, server: RealServer) -> None:
-        self.steps: list[Step] = []
-        self.server = server
-        self.loses_replies = False
-        self.phone = new_phone(folder, self)
-
-    def do(self, what: str, *arguments: Any) -> None:
-        """Let the user do something."""
-        self.steps.append({"do": what, "arguments": list(arguments)})
-        act(self.phone, what, arguments)
-
-    def sync(self) -> None:
-        """Let the phone sync."""
-        self.steps.append({"sync": []})
-        with suppress(NetworkError):
-            self.phone.sync()
-
-    def push(self, batch: PushBatch) -> PushReply:
-        """Carry a batch, and write both sides down."""
-        reply = self.server.push(batch)
-        self._note({"push": msgspec.to_builtins(batch), "reply": msgspec.to_builtins(reply)})
-        return reply
-
-    def pull(self, cursor: str | None, limit: int) -> PullReply:
-        """Carry a question, and write both sides down."""
-        reply = self.server.pull(cursor, limit)
-        self._note({"pull": {"cursor": cursor, "limit": limit}, "reply": msgspec.to_builtins(reply)})
-        return reply
-
-    def _note(self, exchange: Step) -> None:
-        if self.loses_replies and "push" in exchange:
-            exchange = {**exchange, "reply": None}
-        self.steps[-1]["sync"].append(exchange)
-        if exchange["reply"] is None:
-            raise ReplyLostError("No reply came.")
-
-
-class Replay:
-    """A server that expects what was recorded, and answers as it was."""
-
-    def __init__(self) -> None:
-        self.exchanges: list[Step] = []
-
-    def push(self, batch: PushBatch) -> PushReply:
-        """Hold a batch to what was recorded."""
-        exchange = self.exchanges.pop(0)
-        assert exchange.get("push") == json.loads(msgspec.json.encode(batch))
-        if exchange["reply"] is None:
-            raise ReplyLostError("No reply came.")
-        return msgspec.convert(exchange["reply"], PushReply)
-
-    def pull(self, cursor: str | None, limit: int) -> PullReply:
-        """Hold a question to what was recorded."""
-        exchange = self.exchanges.pop(0)
-        assert exchange.get("pull") == {"cursor": cursor, "limit": limit}
-        return msgspec.convert(exchange["reply"], PullReply)
-
-
-def new_phone(folder: Path, transport: SyncTransport) -> Phone:
-    """Return a phone whose ids and times are the same in every run."""
-    return Phone(0, folder, transport, random.Random(0), lambda: NOW_S)  # noqa: S311 - the same in every run
-
-
-def act(phone: Phone, what: str, arguments: Any) -> None:
-    """Do on a phone what its user did."""
-    match what:
-        case "add":
-            type_name, entry_id, fields = arguments
-            phone.book.add(type_name, entry_id, **fields)
-        case "change":
-            phone.book.change(*arguments)
-        case "delete":
-            phone.book.delete(*arguments)
-        case "keep":
-            phone.decisions.keep(*arguments)
-        case "take":
-            phone.decisions.take(*arguments)
-
-
-def outcome_of(phone: Phone) -> Step:
-    """Return what a phone has in the end."""
-    shown = [
-        {"type": type_name, "id": entry_id, "fields": fields}
-        for (type_name, entry_id), fields in sorted(phone.shown().items())
-    ]
-    held = [
-        {"reason": each.mine.reason, "op": each.mine.op, "id": each.mine.id, "mine": each.mine.fields}
-        for each in phone.decisions.every()
-    ]
-    return {"shown": shown, "held": held, "unsent": phone.book.unsent()}
-
-
 SESSION = {"started_at": "2026-11-24T18:00:00+01:00", "comment": "🎳"}
 GAME = {"session_id": "s1", "game_number": 1}
 SHOT = {"session_id": "s1", "game_id": "g1", "frame_number": 1, "shot_number": 1, "pins_standing": 576, "count": 8}
@@ -140,9 +41,7 @@ def first_sync(recorder: Recorder, _: RealServer) -> None:
 def lost_reply(recorder: Recorder, _: RealServer) -> None:
     """A reply is lost, the user edits, and the same batch goes out again before the edit does."""
     recorder.do("add", "ball", "b1", {"name": "Phaze II", "weight_lb": 15})
-    recorder.loses_replies = True
-    recorder.sync()
-    recorder.loses_replies = False
+    recorder.sync_and_lose("push")
     recorder.do("change", "ball", "b1", {"weight_lb": 14.5, "colour": "blue"})
     recorder.sync()
 
@@ -153,9 +52,7 @@ def written_behind(recorder: Recorder, server: RealServer) -> None:
     recorder.do("add", "game", "g1", {**GAME, "entered_score": 150})
     recorder.sync()
     recorder.do("change", "game", "g1", {"comment": "counted twice"})
-    recorder.loses_replies = True
-    recorder.sync()
-    recorder.loses_replies = False
+    recorder.sync_and_lose("push")
     push(server, {"id": "g1", "type": "game", "op": "patch", "base_ver": 2, "fields": {"entered_score": 160}})
     push(server, {"id": "g1", "type": "game", "op": "patch", "base_ver": 3, "fields": {"starting_lane": 12}})
     recorder.do("change", "game", "g1", {"entered_score": 170})
@@ -221,6 +118,95 @@ def pages(recorder: Recorder, server: RealServer) -> None:
     recorder.sync()
 
 
+def restored(recorder: Recorder, server: RealServer) -> None:
+    """The server goes back to a backup: what it has lost goes from the phone too, but for an edit, which goes whole."""
+    recorder.do("add", "ball", "b1", {"name": "in the backup"})
+    recorder.sync()
+    backup = server.backup()
+    recorder.do("add", "ball", "b2", {"name": "lost"})
+    recorder.do("add", "ball", "b3", {"name": "edited", "weight_lb": 15})
+    recorder.sync()
+    server.restore(backup)
+    recorder.do("change", "ball", "b1", {"comment": "unsent"})
+    recorder.do("change", "ball", "b3", {"comment": "unsent"})
+    recorder.sync()
+
+
+def restored_between(recorder: Recorder, server: RealServer) -> None:
+    """The server goes back between the pull and the push of one sync: a shot goes again, with its session and game."""
+    empty = server.backup()
+    recorder.do("add", "session", "s1", SESSION)
+    recorder.do("add", "game", "g1", GAME)
+    recorder.sync()
+    recorder.do("add", "shot", "h1", SHOT)
+    recorder.do("change", "game", "g1", {"starting_lane": 12})
+    went_back: list[PushBatch] = []
+
+    def go_back(batch: PushBatch) -> None:
+        if not went_back:
+            server.restore(empty)
+        went_back.append(batch)
+
+    recorder.before_push = go_back
+    recorder.sync()
+
+
+def broken_off(recorder: Recorder, server: RealServer) -> None:
+    """A pull of everything breaks off after its first page, goes on with the next sync, and ends with what is gone."""
+    recorder.do("add", "ball", "b0", {"name": "in the backup"})
+    recorder.sync()
+    backup = server.backup()
+    recorder.do("add", "ball", "b1", {"name": "lost"})
+    recorder.sync()
+    server.restore(backup)
+    push(server, *({"id": f"c{at}", "type": "ball", "op": "put", "fields": {"name": f"{at}"}} for at in range(9)))
+    recorder.sync_and_lose("pull", arriving=1)
+    recorder.do("add", "ball", "b2", {"name": "added between"})
+    recorder.sync()
+
+
+def too_large(recorder: Recorder, server: RealServer) -> None:
+    """The server refuses a batch as too large: half of it goes out, then the rest, each under another batch_id."""
+    for at in range(4):
+        recorder.do("add", "ball", f"b{at}", {"name": f"{at}"})
+    problem = too_large_problem(server)
+
+    def refuse(batch: PushBatch) -> None:
+        if len(batch.changes) > 2:
+            raise error_of(problem)
+
+    recorder.before_push = refuse
+    recorder.sync()
+
+
+def batch_reused(recorder: Recorder, server: RealServer) -> None:
+    """Another batch has had this batch_id: the changes go out under another one."""
+    used: list[str] = []
+
+    def use(batch: PushBatch) -> None:
+        if not used:
+            used.append(batch.batch_id)
+            push(server, {"id": "b9", "type": "ball", "op": "put", "fields": {"name": "9"}}, batch_id=batch.batch_id)
+
+    recorder.do("add", "ball", "b1", {"name": "Phaze II"})
+    recorder.before_push = use
+    recorder.sync()
+
+
+def busy(recorder: Recorder, _: RealServer) -> None:
+    """The server has too much to do, which ends the sync: the next one sends the same batch, then what came since."""
+    recorder.do("add", "ball", "b1", {"name": "Phaze II"})
+
+    def refuse(_: PushBatch) -> None:
+        raise error_of(msgspec.convert(msgspec.to_builtins(ScorebookBusy.overloaded().document()), Problem))
+
+    recorder.before_push = refuse
+    recorder.sync()
+    recorder.before_push = lambda _: None
+    recorder.do("change", "ball", "b1", {"colour": "blue"})
+    recorder.sync()
+
+
 CONVERSATIONS: tuple[Callable[[Recorder, RealServer], None], ...] = (
     first_sync,
     lost_reply,
@@ -231,16 +217,32 @@ CONVERSATIONS: tuple[Callable[[Recorder, RealServer], None], ...] = (
     deletion,
     returned,
     pages,
+    restored,
+    restored_between,
+    broken_off,
+    too_large,
+    batch_reused,
+    busy,
 )
 
 
-def push(server: RealServer, *changes: Step) -> None:
+def push(server: RealServer, *changes: Step, batch_id: str | None = None) -> None:
     """Let another phone push."""
     batch = {
-        "batch_id": str(uuid4()),
+        "batch_id": batch_id or str(uuid4()),
         "changes": [{"edited_at": "2026-11-24T17:00:00.000+00:00", **change} for change in changes],
     }
     server.push(msgspec.convert(batch, PushBatch))
+
+
+def too_large_problem(server: RealServer) -> Problem:
+    """Return what the server says of a batch that has more changes than it takes."""
+    changes = ({"id": f"b{at}", "type": "ball", "op": "put", "fields": {"name": "x"}} for at in range(1_001))
+    try:
+        push(server, *changes)
+    except ProblemError as error:
+        return error.problem
+    raise AssertionError("The server takes more than it says.")
 
 
 def record(cloud: LocalCloud) -> None:
@@ -262,7 +264,8 @@ def record(cloud: LocalCloud) -> None:
 def _new_bowler(api: Api) -> Bowler:
     username = f"bowler-{uuid4().hex}"
     api("POST", "/v1/users", json={"username": username, "email": f"{username}@example.org", "password": PASSWORD})
-    return Bowler(api, username, "", "")
+    tokens = api("POST", "/v1/tokens", json={"username": username, "password": PASSWORD}).json
+    return Bowler(api, username, tokens["access_token"], tokens["refresh_token"])
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 import time
 
+from chalicelib.versions import RawItem
 from phone_client import ApiClient
 from phone_client.sync import PullReply, PushBatch, PushReply
 from tests.api import PASSWORD, Bowler
+from tests.chalicelib.restoring import items_of, renew, restore
 from tests.phone_client.sync_model import Fields, Key, without_nulls
 
 
@@ -17,6 +19,7 @@ class RealServer:
 
     def __init__(self, bowler: Bowler) -> None:
         self.now_s = time.time()
+        self._bowler = bowler
         self._client = ApiClient(bowler.api.url)
         self._client.log_in(bowler.username, PASSWORD)
 
@@ -40,6 +43,20 @@ class RealServer:
                     found[entry.type, entry.id] = without_nulls(entry.fields or {})
             cursor, more = page.cursor, page.more
         return found
+
+    def backup(self) -> list[RawItem]:
+        """Return what the server has of this user."""
+        return items_of(self._user_id)
+
+    def restore(self, backup: list[RawItem]) -> None:
+        """Go back to a backup, under a new epoch."""
+        restore(self._user_id, backup)
+        for item in backup:
+            renew(item)
+
+    @property
+    def _user_id(self) -> str:
+        return str(self._bowler("GET", "/v1/users/me").json["id"])
 
     def work(self) -> None:
         """Leave the server a moment: it works in the background by itself."""
