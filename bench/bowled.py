@@ -31,13 +31,11 @@ class Bowled:
         user_id: Whose.
         items: The entries and the head as items of the table.
         games: The games as `tenpin` reads them.
-        session_ids: The sessions.
     """
 
     user_id: str
     items: list[Item] = field(default_factory=list)
     games: list[GameOfShots] = field(default_factory=list)
-    session_ids: list[str] = field(default_factory=list)
 
 
 def bowl(starts: Iterable[datetime], seed: int = 7) -> Bowled:
@@ -67,7 +65,6 @@ def bowl(starts: Iterable[datetime], seed: int = 7) -> Bowled:
 
 def _session(chance: random.Random, start: datetime, bowled: Bowled) -> Iterator[Entry]:
     session_id, ball_id = _id(chance), _id(chance)
-    bowled.session_ids.append(session_id)
     yield "session", session_id, {"started_at": start.isoformat(), "session_number": 1, "establishment_id": _id(chance)}
     for number in range(1, _GAMES_A_SESSION + 1):
         game_id = _id(chance)

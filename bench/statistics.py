@@ -11,7 +11,7 @@ from statistics import median
 from bench.environment import ROOT
 from bench.measure import ratio, ratio_quartiles
 from bench.report import Figure, Options, Result
-from bench.statistics_cost import AT_ONCE, BY_GAME, READS, REQUEST, Consumption, Found
+from bench.statistics_cost import AT_ONCE, BY_GAME, RANGE, REQUEST, Consumption, Found
 
 SESSIONS, QUICK_SESSIONS = 1000, 20
 OUTSIDE, QUICK_OUTSIDE = (100, 1000), (10, 100)
@@ -40,29 +40,31 @@ _NOTE = (
 
 
 def _figures(what: str, found: Found) -> list[Figure]:
-    costs, everything = found["s_by_round"], found["everything"]
-    cpu_s = median(costs[REQUEST])
+    costs = found["s_by_round"]
     ours = costs[REQUEST]
-    return [
-        Figure(f"{what}: processor time of the request", cpu_s, "s"),
-        *(Figure(f"{what}: {name}", median(costs[name]), "s") for name in (READS, BY_GAME, AT_ONCE)),
+    figures = [
+        *(Figure(f"{what}: processor time of {name}", median(costs[name]), "s") for name in costs),
         *(
             Figure(f"{what}: the request over {name}", ratio(ours, other), "x", None, ratio_quartiles(ours, other))
             for name, other in costs.items()
-            if name in (AT_ONCE, BY_GAME)
-        ),
-        Figure(f"{what}: calls", everything["calls"], "calls"),
-        Figure(f"{what}: strong read units", everything["read_units"], "units"),
-        *(
-            Figure(
-                f"{what}: estimate on Lambda, round trips of {trip_s * 1e3:.0f} ms",
-                cpu_s / _VCPU + everything["calls"] * trip_s,
-                "s",
-                _GATEWAY_S,
-            )
-            for trip_s in _ROUND_TRIPS_S
+            if name in (RANGE, AT_ONCE, BY_GAME)
         ),
     ]
+    for name, consumed in ((REQUEST, found["everything"]), (RANGE, found["range"])):
+        figures += [
+            Figure(f"{what}: {name}, calls", consumed["calls"], "calls"),
+            Figure(f"{what}: {name}, strong read units", consumed["read_units"], "units"),
+            *(
+                Figure(
+                    f"{what}: {name}, estimate on Lambda, round trips of {trip_s * 1e3:.0f} ms",
+                    median(costs[name]) / _VCPU + consumed["calls"] * trip_s,
+                    "s",
+                    _GATEWAY_S,
+                )
+                for trip_s in _ROUND_TRIPS_S
+            ),
+        ]
+    return figures
 
 
 def _month_figures(month: dict[str, Consumption]) -> list[Figure]:

@@ -24,6 +24,11 @@ class StatisticsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     establishment_id: EntryId | None = None
     ball_id: EntryId | None = None
 
+    @property
+    def is_of_all_sessions(self) -> bool:
+        """Whether no filter leaves out a session."""
+        return self == StatisticsQuery(ball_id=self.ball_id)
+
 
 class RatioAnswer(msgspec.Struct, frozen=True):
     """A figure with what it is made of.

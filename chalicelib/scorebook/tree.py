@@ -11,6 +11,7 @@ from typing import Any
 from chalicelib.scorebook.moments import read_moment
 
 SESSIONS = "1#"
+BELOW = "2#"
 CAPTURES = "3#"
 
 
@@ -26,7 +27,7 @@ def started_key(started_at: str) -> str:
 
 def below_session(session_id: str) -> str:
     """Return how the positions of everything of a session begin."""
-    return f"2#{session_id}#"
+    return f"{BELOW}{session_id}#"
 
 
 def game_position(session_id: str, game_id: str) -> str:

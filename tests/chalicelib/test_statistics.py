@@ -135,3 +135,35 @@ def test_no_more_is_read_than_the_range(phone: Phone, monkeypatch: pytest.Monkey
     wire = Wire(monkeypatch)
     assert figures.show(user_id, query).sessions == 2
     assert [call.operation for call in wire.own] == ["GetItem", "Query", "Query", "Query"]
+
+
+def test_everything_is_read_as_one(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a filter of sessions, all sessions and all that stands in them are one query each, a ball's too."""
+    for day in range(1, 6):
+        add_game(phone, make_session(phone.bowler, f"2026-11-0{day}T18:00:00Z"), PERFECT, ball_id="red")
+    user_id = phone.user_id
+    wire = Wire(monkeypatch)
+    for query in (StatisticsQuery(), StatisticsQuery(ball_id="red")):
+        found = figures.show(user_id, query)
+        assert (found.sessions, found.games.together.total) == (5, 1500)
+    assert [call.operation for call in wire.own] == ["GetItem", "Query", "Query"] * 2
+
+
+def test_everything_is_what_the_sessions_are_together(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions whose ids begin alike stay apart, and what stands in a deleted one and is not swept yet is left out."""
+    monkeypatch.setattr("chalicelib.jobs.send", lambda _: None)
+    sessions = ("a", "a-b", "a.b", "A", "a_", "gone")
+    for at, session in enumerate(sessions):
+        started = {"started_at": f"2026-11-0{at + 1}T18:00:00Z"}
+        assert phone.push(phone.put("session", started, session))[0]["status"] == "applied"
+        add_game(phone, session, PERFECT if at % 2 else NINE_SPARE)
+        make(phone.bowler, "shot", session_id=session, shot_number=1, pins_standing=0)
+    assert phone.bowler("DELETE", path_of("session", "gone"), headers={"If-Match": "*"}).status == 204
+    parts = [figures_of(phone, f"?session_id={session}") for session in sessions]
+    assert [part["games"]["scored"]["total"] for part in parts] == [190, 300, 190, 300, 190, 0]
+    found = figures_of(phone)
+    assert (found["sessions"], found["games"]["scored"]["count"], found["practice_shots"]) == (5, 5, 5)
+    assert found["games"]["scored"]["total"] == 1170
+    for name in ("strike", "spare_conversion", "strike_attempt", "carry"):
+        for of in ("numerator", "denominator"):
+            assert found[name][of] == sum(part[name][of] for part in parts)
