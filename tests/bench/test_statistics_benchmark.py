@@ -8,7 +8,7 @@ from pathlib import Path
 from bench import statistics
 from bench.__main__ import main
 from bench.environment import ROOT
-from bench.statistics_cost import AT_ONCE, BY_GAME, MONTH_SESSIONS, READS, REQUEST, Found
+from bench.statistics_cost import AT_ONCE, BY_GAME, MONTH_SESSIONS, RANGE, READS, REQUEST, Found
 
 _READING_ALL = """
 from bench import statistics_cost
@@ -29,14 +29,15 @@ statistics_cost.main(1, 2, 10, 10)
 
 
 def test_statistics_are_measured_beside_the_same_games_in_memory(tmp_path: Path) -> None:
-    """A quick run has all figures; a request is the head, a page of sessions and a read for each of them."""
+    """A quick run has all figures; a request reads the head, the sessions, and what is in all of them, or in each."""
     output = tmp_path / "latest.json"
     assert main(["statistics", "--quick", "--output", str(output)]) == 0
     found = json.loads(output.read_text(encoding="utf-8"))["benchmarks"]["statistics"]
     assert all(figure["value"] > 0 for figure in found["figures"])
     details = found["details"]
-    assert details["s_by_round"].keys() == {REQUEST, READS, BY_GAME, AT_ONCE}
-    assert details["everything"]["calls"] == statistics.QUICK_SESSIONS + 2
+    assert details["s_by_round"].keys() == {REQUEST, READS, RANGE, BY_GAME, AT_ONCE}
+    assert details["everything"]["calls"] == 3
+    assert details["range"]["calls"] == statistics.QUICK_SESSIONS + 2
     few, many = details["month"].values()
     assert few["calls"] == MONTH_SESSIONS + 2
     assert (few["calls"], few["read_units"]) == (many["calls"], many["read_units"])
