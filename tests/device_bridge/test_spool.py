@@ -17,6 +17,7 @@ from device_bridge.spool import (
     SpoolError,
     SpoolLock,
     SpoolLockedError,
+    files,
 )
 
 FIRST = b"f" * 256
@@ -224,6 +225,24 @@ def test_two_names_of_a_spool_have_one_lock(tmp_path: Path) -> None:
     for folder in (tmp_path, Path("/"), Path()):
         with pytest.raises(SpoolError, match="is a folder"), SpoolLock(folder):
             pass
+
+
+def test_a_spool_that_is_made_between_two_looks_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process makes the spool, and writes its log, after the first look at the sizes of its files."""
+    path, made = tmp_path / "spool.db", list[Spool]()
+    look = files._size_bytes
+
+    def look_and_make(file: Path) -> int:
+        size = look(file)
+        if not made:
+            monkeypatch.setattr(files, "_size_bytes", look)
+            made.append(Spool(path))
+        return size
+
+    monkeypatch.setattr(files, "_size_bytes", look_and_make)
+    files.check_is_database(path)
+    assert path.with_name("spool.db-wal").stat().st_size > 0
+    made[0].close()
 
 
 def test_a_new_spool_may_be_opened_by_many_at_once(tmp_path: Path) -> None:

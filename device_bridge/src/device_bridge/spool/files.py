@@ -55,8 +55,10 @@ def check_is_database(file: Path) -> None:
     Raises:
         SpoolCorruptError: It was cut off or emptied, or only its log is there. Nothing was changed.
     """
+    # The log first: another process may make the spool between the two looks, and it writes the file before the log.
+    log_bytes = _log_bytes(file)
     size_bytes = _size_bytes(file)
-    if 0 < size_bytes < _SMALLEST_DATABASE_BYTES or (size_bytes == 0 and _log_bytes(file) > 0):
+    if 0 < size_bytes < _SMALLEST_DATABASE_BYTES or (size_bytes == 0 and log_bytes > 0):
         raise SpoolCorruptError(
             f"{file} is no spool, or one that was cut off or emptied. Nothing was changed: choose another with "
             "--spool, or set this one aside"
