@@ -1,15 +1,21 @@
 """Statistics: figures over sessions, filters, entered totals, practice, and what reading them costs."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from chalicelib.scorebook import figures
+from chalicelib.scorebook import figures, pages
 from chalicelib.scorebook.figures_model import StatisticsQuery
+from chalicelib.versions import RawItem
 from tests.api import Api
 from tests.chalicelib.phones import Phone
 from tests.chalicelib.scorebook_api import NINE_SPARE, PERFECT, make, make_session, path_of, shots_of
 from tests.chalicelib.wire import Wire
+
+SESSIONS = ("a", "a-b", "a.b", "A", "a_")
 
 
 @pytest.fixture
@@ -152,7 +158,7 @@ def test_everything_is_read_as_one(phone: Phone, monkeypatch: pytest.MonkeyPatch
 def test_everything_is_what_the_sessions_are_together(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sessions whose ids begin alike stay apart, and what stands in a deleted one and is not swept yet is left out."""
     monkeypatch.setattr("chalicelib.jobs.send", lambda _: None)
-    sessions = ("a", "a-b", "a.b", "A", "a_", "gone")
+    sessions = (*SESSIONS, "gone")
     for at, session in enumerate(sessions):
         started = {"started_at": f"2026-11-0{at + 1}T18:00:00Z"}
         assert phone.push(phone.put("session", started, session))[0]["status"] == "applied"
@@ -167,3 +173,55 @@ def test_everything_is_what_the_sessions_are_together(phone: Phone, monkeypatch:
     for name in ("strike", "spare_conversion", "strike_attempt", "carry"):
         for of in ("numerator", "denominator"):
             assert found[name][of] == sum(part[name][of] for part in parts)
+
+
+@given(
+    shots=st.lists(
+        st.fixed_dictionaries(
+            {
+                "session_id": st.sampled_from(SESSIONS),
+                "game": st.sampled_from(("", "1", "1.1", "1-1")),
+                "frame_number": st.integers(1, 10),
+                "pins_standing": st.sampled_from((0, 1, 576, 1023)),
+                "ball_id": st.sampled_from(("red", "blue")),
+            }
+        ),
+        max_size=25,
+    ),
+    deleted=st.sets(st.sampled_from(SESSIONS), max_size=2),
+)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_everything_is_what_a_long_range_is(
+    api: Api, monkeypatch: pytest.MonkeyPatch, shots: list[dict[str, Any]], deleted: set[str]
+) -> None:
+    """Whatever stands where, deleted or not, one query for everything and one for each session count the same."""
+    monkeypatch.setattr("chalicelib.jobs.send", lambda _: None)
+    phone = Phone.of_new_user(api)
+    changes = [phone.put("session", {"started_at": "2026-11-24T18:00:00Z"}, each) for each in SESSIONS]
+    games = {(shot["session_id"], shot["game"]) for shot in shots if shot["game"]}
+    changes += [phone.put("game", {"session_id": of, "game_number": 1}, of + each) for of, each in sorted(games)]
+    for shot in shots:
+        game = shot.pop("game")
+        changes.append(
+            phone.put("shot", {**shot, "shot_number": 1, "game_id": shot["session_id"] + game if game else None})
+        )
+    assert {each["status"] for each in phone.push(*changes)} == {"applied"}
+    assert {each["status"] for each in phone.push(*(phone.delete("session", each) for each in deleted))} <= {"applied"}
+    for ball in ("", "ball_id=red"):
+        assert figures_of(phone, f"?{ball}") == figures_of(phone, f"?from=1970-01-01T00:00:00Z&{ball}")
+    assert figures_of(phone)["sessions"] == len(SESSIONS) - len(deleted)
+
+
+@pytest.mark.parametrize("query", ["", "?from=1970-01-01T00:00:00Z"])
+def test_a_session_that_is_read_twice_counts_once(phone: Phone, monkeypatch: pytest.MonkeyPatch, query: str) -> None:
+    """It may come in two pages of sessions, when it is moved back in time between the two."""
+    add_game(phone, make_session(phone.bowler), PERFECT)
+    once = pages.by_position
+
+    def twice(*arguments: Any) -> Iterator[RawItem]:
+        found = list(once(*arguments))
+        yield from (*found, *found)
+
+    monkeypatch.setattr(pages, "by_position", twice)
+    found = figures_of(phone, query)
+    assert (found["sessions"], found["games"]["together"]["total"], found["games"]["with_problems"]) == (1, 300, 0)
