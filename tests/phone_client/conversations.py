@@ -160,7 +160,7 @@ def broken_off(recorder: Recorder, server: RealServer) -> None:
     recorder.sync()
     server.restore(backup)
     push(server, *({"id": f"c{at}", "type": "ball", "op": "put", "fields": {"name": f"{at}"}} for at in range(9)))
-    recorder.sync_and_lose("pull", arriving=1)
+    recorder.sync_and_lose("pull", 2)
     recorder.do("add", "ball", "b2", {"name": "added between"})
     recorder.sync()
 
@@ -201,7 +201,7 @@ def busy(recorder: Recorder, _: RealServer) -> None:
         raise error_of(msgspec.convert(msgspec.to_builtins(ScorebookBusy.overloaded().document()), Problem))
 
     recorder.before_push = refuse
-    recorder.sync()
+    recorder.sync_with_a_busy_server()
     recorder.before_push = lambda _: None
     recorder.do("change", "ball", "b1", {"colour": "blue"})
     recorder.sync()

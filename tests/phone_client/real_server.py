@@ -9,6 +9,8 @@ from tests.api import PASSWORD, Bowler
 from tests.chalicelib.restoring import items_of, renew, restore
 from tests.phone_client.sync_model import Fields, Key, without_nulls
 
+_LONGEST_SWEEP_S = 30.0
+
 
 class RealServer:
     """One user of the real API.
@@ -49,7 +51,7 @@ class RealServer:
         return items_of(self._user_id)
 
     def restore(self, backup: list[RawItem]) -> None:
-        """Go back to a backup, under a new epoch."""
+        """Go back to a backup, under a new epoch; without a head in it no cursor of before is known anyway."""
         restore(self._user_id, backup)
         for item in backup:
             renew(item)
@@ -57,6 +59,13 @@ class RealServer:
     @property
     def _user_id(self) -> str:
         return str(self._bowler("GET", "/v1/users/me").json["id"])
+
+    def wait_for_sweeps(self) -> None:
+        """Wait until nothing is left below what was deleted: only then the server counts what it has."""
+        ends_at_s = time.monotonic() + _LONGEST_SWEEP_S
+        while self.pull(None, 1000).count is None:
+            assert time.monotonic() < ends_at_s, "What was deleted is not swept."
+            self.work()
 
     def work(self) -> None:
         """Leave the server a moment: it works in the background by itself."""

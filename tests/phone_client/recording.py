@@ -2,14 +2,14 @@
 
 import json
 import random
-from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 
-from phone_client import NetworkError, ProblemError, ReplyLostError, ServerTroubleError
+from phone_client import ProblemError, ReplyLostError, ServerTroubleError
 from phone_client.model import Problem
 from phone_client.sync import PullReply, PushBatch, PushReply, SyncTransport
 from tests.phone_client.phones import Phone
@@ -27,16 +27,18 @@ class Recorder:
     """A phone whose steps, and what it says to the server, are written down.
 
     Attributes:
+        server: What the phone syncs with.
+        phone: The phone.
+        steps: What was written down.
         before_push: Called with each batch before the server gets it; a `ProblemError` of it is the answer.
     """
 
     def __init__(self, folder: Path, server: RealServer) -> None:
-        self.steps: list[Step] = []
         self.server = server
         self.phone = new_phone(folder, self)
+        self.steps: list[Step] = []
         self.before_push: Callable[[PushBatch], None] = lambda _: None
-        self._loses = ""
-        self._arriving = 0
+        self._lost_reply: tuple[str, int] | None = None
 
     def do(self, what: str, *arguments: Any) -> None:
         """Let the user do something."""
@@ -44,16 +46,23 @@ class Recorder:
         act(self.phone, what, arguments)
 
     def sync(self) -> None:
-        """Let the phone sync."""
-        self.steps.append({"sync": []})
-        with suppress(NetworkError, ServerTroubleError):
-            self.phone.sync()
+        """Let the phone sync to its end."""
+        self._begin_sync()
+        self.phone.sync()
 
-    def sync_and_lose(self, kind: str, *, arriving: int = 0) -> None:
-        """Let the phone sync, and lose the reply to a push or a pull, once so many of its kind have arrived."""
-        self._loses, self._arriving = kind, arriving
-        self.sync()
-        self._loses = ""
+    def sync_and_lose(self, kind: str, number: int = 1) -> None:
+        """Let the phone sync until the reply to a push or a pull is lost, the first or a later one of its kind."""
+        self._begin_sync()
+        self._lost_reply = kind, number
+        with pytest.raises(ReplyLostError):
+            self.phone.sync()
+        self._lost_reply = None
+
+    def sync_with_a_busy_server(self) -> None:
+        """Let the phone sync until a push is answered 503."""
+        self._begin_sync()
+        with pytest.raises(ServerTroubleError):
+            self.phone.sync()
 
     def push(self, batch: PushBatch) -> PushReply:
         """Carry a batch, and write both sides down."""
@@ -62,8 +71,9 @@ class Recorder:
             self.before_push(batch)
             reply = self.server.push(batch)
         except ProblemError as error:
-            self.steps[-1]["sync"].append({**asked, "problem": msgspec.to_builtins(error.problem)})
+            self._exchanges.append({**asked, "problem": msgspec.to_builtins(error.problem)})
             raise
+        self.server.wait_for_sweeps()
         self._note("push", asked, reply)
         return reply
 
@@ -73,10 +83,14 @@ class Recorder:
         self._note("pull", {"pull": {"cursor": cursor, "limit": limit}}, reply)
         return reply
 
+    def _begin_sync(self) -> None:
+        self._exchanges: list[Step] = []
+        self.steps.append({"sync": self._exchanges})
+
     def _note(self, kind: str, asked: Step, reply: PushReply | PullReply) -> None:
-        is_lost = kind == self._loses and not self._arriving
-        self._arriving -= kind == self._loses
-        self.steps[-1]["sync"].append({**asked, "reply": None if is_lost else msgspec.to_builtins(reply)})
+        so_far = sum(kind in exchange for exchange in self._exchanges)
+        is_lost = self._lost_reply == (kind, so_far + 1)
+        self._exchanges.append({**asked, "reply": None if is_lost else msgspec.to_builtins(reply)})
         if is_lost:
             raise ReplyLostError("No reply came.")
 
@@ -109,8 +123,15 @@ def _reply_of(exchange: Step) -> Any:
 
 
 def error_of(problem: Problem) -> ProblemError:
-    """Return the error as which the client of the Web API raises a problem."""
+    """Return as what the phone's client raises a problem with which a push is refused."""
     return ServerTroubleError(problem) if problem.status == BUSY else ProblemError(problem)
+
+
+def ends_the_sync(exchange: Step) -> bool:
+    """Return whether the reply was lost, or the server was busy."""
+    if "problem" in exchange:
+        return bool(exchange["problem"]["status"] == BUSY)
+    return exchange["reply"] is None
 
 
 def new_phone(folder: Path, transport: SyncTransport) -> Phone:

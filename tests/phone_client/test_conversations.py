@@ -7,7 +7,7 @@ import pytest
 
 from phone_client import NetworkError, ServerTroubleError
 from tests.phone_client.conversations import CONVERSATIONS, FOLDER
-from tests.phone_client.recording import BUSY, Replay, act, new_phone, outcome_of
+from tests.phone_client.recording import Replay, act, ends_the_sync, new_phone, outcome_of
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
@@ -21,8 +21,7 @@ def test_a_phone_says_what_was_recorded_and_ends_as_it_did(path: Path, tmp_path:
             act(phone, step["do"], step["arguments"])
             continue
         replay.exchanges = list(step["sync"])
-        last = step["sync"][-1]
-        if last.get("reply") is None and last.get("problem", {}).get("status", BUSY) == BUSY:
+        if ends_the_sync(step["sync"][-1]):
             with pytest.raises((NetworkError, ServerTroubleError)):
                 phone.sync()
         else:
