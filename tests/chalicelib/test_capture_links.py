@@ -32,11 +32,13 @@ def test_a_processed_capture_comes_down_the_feed(cloud: LocalCloud, api: Api, ca
     posted = phone.bowler.post_capture(capture).json
     cloud.pump.drain(PATIENCE_S)
     (change,) = phone.pull()["changes"]
-    assert (change["type"], change["id"], change["ver"]) == ("capture", posted["id"], 1)
+    assert (change["type"], change["id"]) == ("capture", posted["id"])
+    # A second version tells when it began: its event may be handled before its row is there.
+    assert change["ver"] in {1, 2}
     assert change["fields"]["serial"] == posted["device"]
     assert set(change["fields"]["metrics"]["rate_peak_rpm"]) == {"value", "unit", "quality"}
     service.process_object(f"raw/{phone.user_id}/{posted['id']}")
-    assert phone.everything()["capture", posted["id"]]["ver"] == 1
+    assert phone.everything()["capture", posted["id"]]["ver"] == change["ver"]
 
 
 def test_a_link_is_kept_unchecked_and_shown(api: Api) -> None:
