@@ -55,8 +55,9 @@ def test_old_captures_come_into_the_feed_once(
     phone = Phone.of_new_user(api)
     phone.bowler.post_capture(capture)
     cloud.pump.drain(PATIENCE_S)
-    expected = phone.everything()
-    assert len(expected) == 1
+    # Where its event was handled before its row was there, the feed has a second version.
+    ((key, entry),) = phone.everything().items()
+    expected = {key: {**entry, "ver": 1}}
     _before_the_scorebook(phone)
     assert "captures: would be put into the feed" in _run(tmp_path, capsys, "--dry-run")
     assert phone.everything() == {}
