@@ -32,6 +32,7 @@ SILENT_AFTER = timedelta(minutes=15)
 PERSONAL: BridgeKind = "personal"
 LANE: BridgeKind = "lane"
 NOTHING_MADE = "Nothing was made: this account is being deleted."
+_NO_SUCH_BRIDGE = "You have no such bridge."
 _GONE = "The bridge's credential is not valid any more: the bridge was removed."
 _SORT_KEY = re.compile(r"BRIDGE#[0-9a-f-]{36}")
 
@@ -81,13 +82,13 @@ def remove_bridge(user_id: str, bridge_id: str) -> None:
         NotFound: The user has no such bridge.
     """
     bridge = bridge_store.find_bridge(user_id, bridge_id)
+    if bridge is None:
+        raise NotFound(_NO_SUCH_BRIDGE)
     try:
-        if bridge is not None:
-            bridge_store.remove_bridge(bridge)
-            return
-    except ConditionFailedError:
-        pass
-    raise NotFound("You have no such bridge.")
+        bridge_store.remove_bridge(bridge)
+    except ConditionFailedError as error:
+        # Another request has removed it since.
+        raise NotFound(_NO_SUCH_BRIDGE) from error
 
 
 def kind_of(bridge: BridgeItem | None) -> BridgeKind:

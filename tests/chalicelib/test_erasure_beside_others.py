@@ -101,8 +101,9 @@ def test_a_ticket_of_an_erased_bridge_stands_in_nobodys_way(*, is_swept: bool) -
     accounts.close(owner)
     if is_swept:
         _erase(owner)
-    _ask(lanes.new_bridge(lanes.new_user(), "lane"), data, serial)
-    _ask(Caller(user_id=holder, login_id="login"), data, serial)
+    by_bridge = _ask(lanes.new_bridge(lanes.new_user(), "lane"), data, serial)
+    by_bowler = _ask(Caller(user_id=holder, login_id="login"), data, serial)
+    assert by_bridge.sha256 == by_bowler.sha256 == sha256_of(data)
 
 
 def test_nobody_announces_anything_for_a_closed_account() -> None:

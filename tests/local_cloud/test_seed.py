@@ -60,7 +60,8 @@ def test_by_tls(run_cloud: Callable[..., CloudProcess], tmp_path: Path) -> None:
     """The same is made by TLS, bridge and phone trusting the development authority."""
     cloud, _ = serve_seeded(run_cloud, TLS="1", XDG_DATA_HOME=str(tmp_path))
     ca_file = tmp_path / "revmetrix" / "dev-ca.pem"
-    shown(cloud.urls["API"], str(ca_file))
+    captures, bridges = shown(cloud.urls["API"], str(ca_file))
+    assert (len(captures), len(bridges)) == (CAPTURES, 1)
 
 
 def shown(api_url: str, ca_file: str | None) -> tuple[list[str], list[str]]:

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from phone_client import ReplyLostError
+import pytest
+
+from phone_client import NetworkError, ReplyLostError
 from phone_client.sync import PullReply, PushBatch, PushReply, SyncOutcome
 from tests.phone_client.phones import Phone
 from tests.phone_client.sync_model import ModelServer
@@ -46,6 +48,30 @@ def sync_all(server: ModelServer, *phones: Phone) -> list[SyncOutcome]:
 def lose(_: Any) -> Any:
     """Stand in for a reply that never comes."""
     raise ReplyLostError("No reply came.")
+
+
+def lose_reply(phone: Phone, network: Between) -> None:
+    """Let a phone sync until the reply to its push is lost."""
+    network.on_reply = lose
+    with pytest.raises(NetworkError):
+        phone.sync()
+    network.on_reply = lambda reply: reply
+
+
+def lose_push(phone: Phone, network: Between) -> None:
+    """Let a phone sync until its push is lost on the way to the server."""
+    network.on_push = lose
+    with pytest.raises(NetworkError):
+        phone.sync()
+    network.on_push = lambda _: None
+
+
+def two_with_a_shot(new_phone: NewPhone, server: ModelServer) -> tuple[Phone, Phone, str]:
+    """Return two phones of one user that both have a shot of 8 pins, and the shot's id."""
+    one, other = new_phone(), new_phone()
+    shot = add_shot(one, shot_number=2, count=8)
+    sync_all(server, one, other)
+    return one, other, shot
 
 
 def add_shot(phone: Phone, **fields: Any) -> str:

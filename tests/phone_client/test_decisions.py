@@ -8,14 +8,12 @@ from phone_client import ProblemError, UsageError
 from phone_client.scorebook import EntryError
 from tests.phone_client.phones import Phone
 from tests.phone_client.sync_model import ModelServer, problem
-from tests.phone_client.sync_network import NewPhone, add_shot, sync_all
+from tests.phone_client.sync_network import NewPhone, sync_all, two_with_a_shot
 
 
 def test_of_two_scores_the_user_decides(new_phone: NewPhone, server: ModelServer) -> None:
     """Two phones count a shot differently: the later one is told, and sees the other's until the user keeps its own."""
-    one, other = new_phone(), new_phone()
-    shot = add_shot(one, shot_number=2, count=8)
-    sync_all(server, one, other)
+    one, other, shot = two_with_a_shot(new_phone, server)
     one.book.change("shot", shot, {"count": 7})
     other.book.change("shot", shot, {"count": 6})
     *_, outcome = sync_all(server, one, other)
@@ -32,9 +30,7 @@ def test_of_two_scores_the_user_decides(new_phone: NewPhone, server: ModelServer
 
 def test_only_what_is_contested_waits_for_the_user(new_phone: NewPhone, server: ModelServer) -> None:
     """Beside a count that another phone changed too, a board goes through; a newer count is the decision itself."""
-    one, other = new_phone(), new_phone()
-    shot = add_shot(one, shot_number=2, count=8)
-    sync_all(server, one, other)
+    one, other, shot = two_with_a_shot(new_phone, server)
     one.book.change("shot", shot, {"count": 7})
     other.book.change("shot", shot, {"count": 6, "board": 17.5})
     sync_all(server, one, other)
@@ -52,9 +48,7 @@ def test_the_user_may_take_the_other_or_write_a_third(
     new_phone: NewPhone, server: ModelServer, fields: dict[str, Any] | None, count: int
 ) -> None:
     """Taking leaves the server's value everywhere; writing something else puts that everywhere."""
-    one, other = new_phone(), new_phone()
-    shot = add_shot(one, shot_number=2, count=8)
-    sync_all(server, one, other)
+    one, other, shot = two_with_a_shot(new_phone, server)
     one.book.change("shot", shot, {"count": 7})
     other.book.change("shot", shot, {"count": 6})
     sync_all(server, one, other)
@@ -69,9 +63,7 @@ def test_the_user_may_take_the_other_or_write_a_third(
 
 def test_an_edit_after_a_pull_is_no_conflict(new_phone: NewPhone, server: ModelServer) -> None:
     """Who saw the other phone's count and writes another one over it is not asked."""
-    one, other = new_phone(), new_phone()
-    shot = add_shot(one, shot_number=2, count=8)
-    sync_all(server, one, other)
+    one, other, shot = two_with_a_shot(new_phone, server)
     other.book.change("shot", shot, {"board": 10})
     one.book.change("shot", shot, {"count": 7})
     sync_all(server, one)
@@ -152,9 +144,7 @@ def test_an_edit_sends_a_rejected_entry_again(phone: Phone, server: ModelServer)
 
 def test_a_decision_that_makes_no_sense_changes_nothing(new_phone: NewPhone, server: ModelServer) -> None:
     """An unknown number is named, and a value that no field can hold leaves the change waiting."""
-    one, other = new_phone(), new_phone()
-    shot = add_shot(one, shot_number=2, count=8)
-    sync_all(server, one, other)
+    one, other, shot = two_with_a_shot(new_phone, server)
     one.book.change("shot", shot, {"count": 7})
     other.book.change("shot", shot, {"count": 6})
     sync_all(server, one, other)

@@ -2,10 +2,9 @@
 
 import pytest
 
-from phone_client import NetworkError
 from tests.phone_client.phones import Phone
 from tests.phone_client.sync_model import ModelServer
-from tests.phone_client.sync_network import Between, NewPhone, lose, sync_all
+from tests.phone_client.sync_network import Between, NewPhone, lose_reply, sync_all
 
 STARTED_AT = "2026-11-24T18:00:00Z"
 
@@ -33,10 +32,7 @@ def test_an_unsent_shot_takes_its_lost_game_session_and_event_along(
     sync_all(server, phone)
     _shoot(phone, "h2", 2)
     if is_on_its_way:
-        network.on_reply = lose
-        with pytest.raises(NetworkError):
-            phone.sync()
-        network.on_reply = lambda reply: reply
+        lose_reply(phone, network)
     server.restore(empty, "epoch-2")
     (outcome,) = sync_all(server, phone)
     assert (outcome.held_in_all, outcome.unsent) == (0, 0)

@@ -1,5 +1,7 @@
 """Replies that are lost, late or overtaken, one by one: what each of them must not undo."""
 
+from typing import Any
+
 import pytest
 
 from phone_client import NetworkError
@@ -8,7 +10,16 @@ from phone_client.database import sync_state as states
 from phone_client.sync import PullReply, PushBatch, ServerEntry, SyncOutcome
 from tests.phone_client.phones import Phone
 from tests.phone_client.sync_model import ModelServer, problem
-from tests.phone_client.sync_network import Between, NewPhone, add_shot, lose, sync_all
+from tests.phone_client.sync_network import (
+    Between,
+    NewPhone,
+    add_shot,
+    lose,
+    lose_push,
+    lose_reply,
+    sync_all,
+    two_with_a_shot,
+)
 
 
 def _ver(phone: Phone, type_name: str, entry_id: str) -> int:
@@ -17,11 +28,17 @@ def _ver(phone: Phone, type_name: str, entry_id: str) -> int:
     return found.ver
 
 
-def _lose_reply(phone: Phone, network: Between) -> None:
-    network.on_reply = lose
-    with pytest.raises(NetworkError):
-        phone.sync()
-    network.on_reply = lambda reply: reply
+def _write(phone: Phone, shot: str, fields: dict[str, Any], *, is_deletion: bool) -> None:
+    if is_deletion:
+        phone.book.delete("shot", shot)
+    else:
+        phone.book.change("shot", shot, fields)
+
+
+def _change_step_by_step(server: ModelServer, phone: Phone, shot: str, *edits: dict[str, Any]) -> None:
+    for fields in edits:
+        phone.book.change("shot", shot, fields)
+        sync_all(server, phone)
 
 
 def test_an_older_version_is_an_echo(phone: Phone, network: Between, server: ModelServer) -> None:
@@ -42,7 +59,7 @@ def test_a_late_reply_of_a_repeated_batch_undoes_no_later_version(
     """`applied, version 1` comes when a pull has brought version 2 of another phone already."""
     one, other = new_phone(), new_phone()
     one.book.add("ball", "b1", name="x")
-    _lose_reply(one, network)
+    lose_reply(one, network)
     sync_all(server, other)
     other.book.change("ball", "b1", {"name": "y"})
     sync_all(server, other)
@@ -57,7 +74,7 @@ def test_what_was_deleted_before_its_reply_came_is_gone(
     """An entry whose first reply was lost, and that another phone deleted meanwhile, does not stay behind."""
     one, other = new_phone(), new_phone()
     one.book.add("ball", "b1", name="x")
-    _lose_reply(one, network)
+    lose_reply(one, network)
     sync_all(server, other)
     other.book.delete("ball", "b1")
     sync_all(server, other, one)
@@ -117,7 +134,7 @@ def test_a_batch_that_was_lost_with_its_entries_goes_out_anew(
     phone.book.add("ball", "b1", name="x")
     sync_all(server, phone)
     phone.book.change("ball", "b1", {"colour": "red"})
-    _lose_reply(phone, network)
+    lose_reply(phone, network)
     phone.book.change("ball", "b1", edits)
     server.restore(empty, "epoch-2")
     sync_all(server, phone)
@@ -149,9 +166,7 @@ def test_an_edit_joins_what_comes_back(phone: Phone, network: Between, server: M
 
 def test_two_edits_of_one_score_are_held_to_what_was_seen_first(new_phone: NewPhone, server: ModelServer) -> None:
     """8, then 7, then 6 on one phone, and 7 on another: the 7 was never seen here, so the user is asked."""
-    one, other = new_phone(), new_phone()
-    shot = add_shot(one, shot_number=2, count=8)
-    sync_all(server, one, other)
+    one, other, shot = two_with_a_shot(new_phone, server)
     other.book.change("shot", shot, {"count": 7})
     sync_all(server, other)
     for count in (7, 6):
@@ -253,21 +268,11 @@ def test_what_was_written_behind_a_sent_note_is_held_to_what_was_seen(
     new_phone: NewPhone, network: Between, server: ModelServer, *, is_deletion: bool
 ) -> None:
     """A score or a deletion behind a note without a reply does not pass over another phone's score."""
-    one, other = new_phone(), new_phone()
-    shot = add_shot(one, shot_number=2, count=8)
-    sync_all(server, one, other)
+    one, other, shot = two_with_a_shot(new_phone, server)
     one.book.change("shot", shot, {"board": 17})
-    network.on_push = lose
-    with pytest.raises(NetworkError):
-        one.sync()
-    network.on_push = lambda _: None
-    if is_deletion:
-        one.book.delete("shot", shot)
-    else:
-        one.book.change("shot", shot, {"count": 6})
-    for fields in ({"count": 7}, {"comment": "thin"}, {"stance": 20}):
-        other.book.change("shot", shot, fields)
-        sync_all(server, other)
+    lose_push(one, network)
+    _write(one, shot, {"count": 6}, is_deletion=is_deletion)
+    _change_step_by_step(server, other, shot, {"count": 7}, {"comment": "thin"}, {"stance": 20})
     (outcome,) = sync_all(server, one)
     assert outcome.held_in_all == 1
     assert server.live()["shot", shot]["count"] == 7
@@ -278,7 +283,7 @@ def test_a_deletion_behind_ones_own_score_is_no_question(phone: Phone, network: 
     shot = add_shot(phone, shot_number=2, count=8)
     sync_all(server, phone)
     phone.book.change("shot", shot, {"count": 7})
-    _lose_reply(phone, network)
+    lose_reply(phone, network)
     phone.book.change("shot", shot, {"comment": "thin"})
     phone.book.delete("shot", shot)
     (outcome,) = sync_all(server, phone)
@@ -292,7 +297,7 @@ def test_a_deletion_behind_a_new_entry_is_held_to_what_was_written(
     """A new shot without a reply is deleted here while another phone corrects its score: the user is asked."""
     one, other = new_phone(), new_phone()
     shot = add_shot(one, shot_number=2, count=8)
-    _lose_reply(one, network)
+    lose_reply(one, network)
     one.book.delete("shot", shot)
     sync_all(server, other)
     other.book.change("shot", shot, {"count": 7})
@@ -305,9 +310,7 @@ def test_a_second_score_does_not_answer_what_the_first_one_hides(
     new_phone: NewPhone, network: Between, server: ModelServer
 ) -> None:
     """8 to 7 without a reply, 5 from another phone below it, then 6: the user has not seen the 5, and is asked."""
-    one, other = new_phone(), new_phone()
-    shot = add_shot(one, shot_number=2, count=8)
-    sync_all(server, one, other)
+    one, other, shot = two_with_a_shot(new_phone, server)
     one.book.change("shot", shot, {"count": 7})
     network.on_push = lose
     other.book.change("shot", shot, {"count": 5})
@@ -329,19 +332,12 @@ def test_what_is_written_behind_ones_own_score_meets_a_note_without_a_question(
     new_phone: NewPhone, network: Between, server: ModelServer, *, is_deletion: bool
 ) -> None:
     """A score that went in exactly is what its user saw: a note of another phone's after it is merged, or goes too."""
-    one, other = new_phone(), new_phone()
-    shot = add_shot(one, shot_number=2, count=8)
-    sync_all(server, one, other)
+    one, other, shot = two_with_a_shot(new_phone, server)
     one.book.change("shot", shot, {"count": 7})
-    _lose_reply(one, network)
-    if is_deletion:
-        one.book.delete("shot", shot)
-    else:
-        one.book.change("shot", shot, {"count": 6, "comment": "thin"})
+    lose_reply(one, network)
+    _write(one, shot, {"count": 6, "comment": "thin"}, is_deletion=is_deletion)
     sync_all(server, other)
-    for comment in ("fat", "fatter"):
-        other.book.change("shot", shot, {"comment": comment})
-        sync_all(server, other)
+    _change_step_by_step(server, other, shot, {"comment": "fat"}, {"comment": "fatter"})
     (outcome,) = sync_all(server, one)
     assert (outcome.held_in_all, outcome.unsent) == (0, 0)
     assert one.shown() == server.live()
@@ -354,7 +350,7 @@ def test_a_note_behind_a_new_entry_is_no_question(new_phone: NewPhone, network: 
     """Of a new shot without a reply, both phones write a note, and this one its score: the later note stays."""
     one, other = new_phone(), new_phone()
     shot = add_shot(one, shot_number=2, count=8)
-    _lose_reply(one, network)
+    lose_reply(one, network)
     one.book.change("shot", shot, {"count": 6, "comment": "thin"})
     sync_all(server, other)
     other.book.change("shot", shot, {"comment": "fat"})
@@ -369,21 +365,14 @@ def test_what_an_earlier_client_left_behind_a_sent_change_is_held_to_what_was_se
     new_phone: NewPhone, network: Between, server: ModelServer, *, is_deletion: bool
 ) -> None:
     """It noted no version behind a sent change: a score of another phone's above that is a question all the same."""
-    one, other = new_phone(), new_phone()
-    shot = add_shot(one, shot_number=2, count=8)
-    sync_all(server, one, other)
+    one, other, shot = two_with_a_shot(new_phone, server)
     one.book.change("shot", shot, {"board": 17})
-    _lose_reply(one, network)
-    if is_deletion:
-        one.book.delete("shot", shot)
-    else:
-        one.book.change("shot", shot, {"count": 6})
+    lose_reply(one, network)
+    _write(one, shot, {"count": 6}, is_deletion=is_deletion)
     with one.database.transaction() as db:
         db.execute("UPDATE outbox SET base_ver = NULL, seen = iif(op = 'delete', '{}', seen) WHERE batch_id IS NULL")
     sync_all(server, other)
-    for fields in ({"count": 7}, {"comment": "thin"}):
-        other.book.change("shot", shot, fields)
-        sync_all(server, other)
+    _change_step_by_step(server, other, shot, {"count": 7}, {"comment": "thin"})
     (outcome,) = sync_all(server, one)
     assert (outcome.held_in_all, outcome.unsent) == (1, 0)
     assert server.live()["shot", shot]["count"] == 7 == one.shown()["shot", shot]["count"]
@@ -393,9 +382,7 @@ def test_a_score_behind_one_that_brings_a_shot_back_is_held_to_what_was_seen(
     new_phone: NewPhone, network: Between, server: ModelServer
 ) -> None:
     """A foul brings back a shot with another phone's count, of before its deletion: nobody saw it here."""
-    one, other = new_phone(), new_phone()
-    shot = add_shot(one, shot_number=2, count=8)
-    sync_all(server, one, other)
+    one, other, shot = two_with_a_shot(new_phone, server)
     other.book.change("shot", shot, {"count": 5})
     sync_all(server, other)
     other.book.delete("shot", shot)

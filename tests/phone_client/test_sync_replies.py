@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from phone_client import NetworkError, ProblemError
+from phone_client import ProblemError
 from phone_client.sync import PushBatch, PushReply, PushResult, ServerEntry
 from tests.phone_client.phones import Phone
 from tests.phone_client.sync_model import ModelServer, problem
-from tests.phone_client.sync_network import Between, NewPhone, add_shot, lose, sync_all
+from tests.phone_client.sync_network import Between, NewPhone, lose_reply, sync_all, two_with_a_shot
 
 
 def _without_rows(reply: PushReply) -> PushReply:
@@ -29,9 +29,7 @@ def test_what_a_score_brings_back_is_shown_as_the_server_has_it(
     new_phone: NewPhone, network: Between, server: ModelServer, *, is_seen: bool
 ) -> None:
     """A shot that came back by this phone's count has the note that another phone wrote before it deleted the shot."""
-    one, other = new_phone(), new_phone()
-    shot = add_shot(one, shot_number=2, count=8)
-    sync_all(server, one, other)
+    one, other, shot = two_with_a_shot(new_phone, server)
 
     def delete_elsewhere(_: PushBatch) -> None:
         network.on_push = lambda _: None
@@ -118,10 +116,7 @@ def test_a_new_game_that_was_deleted_before_its_reply_came_back_whole(
     one, other = new_phone(), new_phone()
     session = one.book.add("session", started_at="2026-11-24T18:00:00Z")
     game = one.book.add("game", session_id=session, game_number=1)
-    network.on_reply = lose
-    with pytest.raises(NetworkError):
-        one.sync()
-    network.on_reply = lambda reply: reply
+    lose_reply(one, network)
     sync_all(server, other)
     other.book.delete("game", game)
     sync_all(server, other)
@@ -136,9 +131,7 @@ def test_edits_that_were_joined_are_held_to_what_was_seen_first(
     new_phone: NewPhone, network: Between, server: ModelServer
 ) -> None:
     """8, then 7 in a batch that came back, then 6, and 7 on another phone: the 7 was not seen, so the user is asked."""
-    one, other = new_phone(), new_phone()
-    shot = add_shot(one, shot_number=2, count=8)
-    sync_all(server, one, other)
+    one, other, shot = two_with_a_shot(new_phone, server)
     one.book.change("shot", shot, {"count": 7})
     one.book.add("ball", name="x")
 

@@ -10,7 +10,7 @@ from phone_client.cli.scorebook_tables import outcome_text
 from phone_client.sync import PullReply, ServerEntry, SyncOutcome
 from tests.phone_client.phones import Phone
 from tests.phone_client.sync_model import ModelServer, problem
-from tests.phone_client.sync_network import Between, NewPhone, lose, sync_all
+from tests.phone_client.sync_network import Between, NewPhone, lose, lose_push, lose_reply, sync_all
 
 
 def test_a_restore_leaves_what_the_server_has_and_what_is_unsent(new_phone: NewPhone, server: ModelServer) -> None:
@@ -69,12 +69,9 @@ def test_a_batch_under_way_at_a_restore_goes_out_anew(phone: Phone, network: Bet
     backup = server.snapshot()
     sync_all(server, phone)
     phone.book.change("ball", "b1", {"colour": "red"})
-    network.on_reply = lose
-    with pytest.raises(NetworkError):
-        phone.sync()
+    lose_reply(phone, network)
     phone.book.change("ball", "b1", {"weight_lb": 15})
     server.restore(backup, "epoch-2")
-    network.on_reply = lambda reply: reply
     (outcome,) = sync_all(server, phone)
     assert (outcome.held_in_all, outcome.unsent) == (0, 0)
     assert server.live() == {("ball", "b1"): {"name": "x", "colour": "red", "weight_lb": 15}} == phone.shown()
@@ -241,10 +238,7 @@ def test_an_edit_in_a_batch_that_goes_out_anew_passes_over_nothing(
     sync_all(server, one)
     one.book.change("ball", "b1", {"colour": "red"})
     one.book.change("shot", shot, {"count": 6})
-    network.on_push = lose
-    with pytest.raises(NetworkError):
-        one.sync()
-    network.on_push = lambda _: None
+    lose_push(one, network)
     server.restore(backup, "epoch-2")
     other.book.change("shot", shot, {"count": 7})
     (_, outcome) = sync_all(server, other, one)

@@ -17,23 +17,14 @@ QUICK_SEEDS = 4
 OPERATIONS = 100
 
 
-def _agree(seed: int, folder: Path) -> None:
-    report = Simulation(seed, folder, ModelServer(), OPERATIONS).run()
-    assert report.failures == []
-    assert report.entries > 5
-
-
-@pytest.mark.parametrize("seed", range(QUICK_SEEDS))
+@pytest.mark.parametrize(
+    "seed", [*range(QUICK_SEEDS), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(QUICK_SEEDS, SEEDS))]
+)
 def test_all_phones_agree_in_the_end(seed: int, tmp_path: Path) -> None:
     """3 to 8 phones over a bad network with clocks a day off and kills: nothing lost, nothing twice, all the same."""
-    _agree(seed, tmp_path)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("seed", range(QUICK_SEEDS, SEEDS))
-def test_more_phones_agree_in_the_end(seed: int, tmp_path: Path) -> None:
-    """The same with other seeds: 2,000 operations in all."""
-    _agree(seed, tmp_path)
+    report = Simulation(seed, tmp_path, ModelServer(), OPERATIONS).run()
+    assert report.failures == []
+    assert report.entries > 5
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -157,13 +157,14 @@ def _score(text: str) -> int:
 
 
 def _day(text: str) -> str:
-    parts = text.split("-")
     try:
-        if [len(part) for part in parts] == [4, 2, 2]:
-            return date.fromisoformat(text).isoformat()
+        # It reads other forms as well, such as 20261124.
+        is_day = date.fromisoformat(text).isoformat() == text
     except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{text} is no day such as 2026-11-24")
+        is_day = False
+    if not is_day:
+        raise argparse.ArgumentTypeError(f"{text} is no day such as 2026-11-24")
+    return text
 
 
 def _add_import(commands: "Commands") -> None:
