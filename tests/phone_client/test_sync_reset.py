@@ -10,7 +10,7 @@ from phone_client.cli.scorebook_tables import outcome_text
 from phone_client.sync import PullReply, ServerEntry, SyncOutcome
 from tests.phone_client.phones import Phone
 from tests.phone_client.sync_model import ModelServer, problem
-from tests.phone_client.sync_network import Between, NewPhone, lose, lose_push, lose_reply, sync_all
+from tests.phone_client.sync_network import Between, NewPhone, lose, lose_push, lose_reply, sync_all, two_with_a_shot
 
 
 def test_a_restore_leaves_what_the_server_has_and_what_is_unsent(new_phone: NewPhone, server: ModelServer) -> None:
@@ -61,6 +61,42 @@ def test_what_was_taken_away_is_a_line_for_the_user(count: int, told: str) -> No
     why = "Deleted on another phone while this one was away for long, or lost when the server went back to a backup."
     assert lines[2:] == [f"The server no longer has {told} from it: removed here too. {why}"]
     assert len(outcome_text(SyncOutcome(full_pulls=1)).splitlines()) == 2
+
+
+@pytest.mark.parametrize("behind", [0, 1])
+def test_a_deletion_of_before_a_restore_does_not_pass_over_what_came_after(
+    new_phone: NewPhone, server: ModelServer, behind: int
+) -> None:
+    """Version numbers count anew after a restore: another phone's score may have the number of what was deleted."""
+    one, other, shot = two_with_a_shot(new_phone, server)
+    backup = server.snapshot()
+    for board in (10, 11, 12):
+        one.book.change("shot", shot, {"board": board})
+        sync_all(server, one)
+    one.book.delete("shot", shot)
+    server.restore(backup, "epoch-2")
+    for count in (7, 6, 5)[behind:]:
+        other.book.change("shot", shot, {"count": count})
+        sync_all(server, other)
+    (outcome,) = sync_all(server, one)
+    assert (outcome.full_pulls, outcome.held_in_all) == (1, 1)
+    assert server.live()["shot", shot]["count"] == 5
+
+
+def test_a_deletion_on_top_of_a_question_stays_one_when_everything_is_pulled(
+    new_phone: NewPhone, server: ModelServer
+) -> None:
+    """A score of one's own above another phone's is deleted, and its page comes once more: the user is asked."""
+    one, other, shot = two_with_a_shot(new_phone, server)
+    one.book.change("shot", shot, {"count": 6})
+    other.book.change("shot", shot, {"count": 7})
+    sync_all(server, other)
+    one.engine._pull(SyncOutcome())
+    one.book.delete("shot", shot)
+    server.restore(server.snapshot(), "epoch-2")
+    (outcome,) = sync_all(server, one)
+    assert (outcome.full_pulls, outcome.held_in_all) == (1, 1)
+    assert server.live()["shot", shot]["count"] == 7
 
 
 def test_a_batch_under_way_at_a_restore_goes_out_anew(phone: Phone, network: Between, server: ModelServer) -> None:

@@ -9,6 +9,7 @@ FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 300.0
 
 draw_chance = random.SystemRandom().random
+"""Draws from 0 to 1, from the operating system: bridges that began as copies of one would otherwise wait alike."""
 
 
 @dataclass(slots=True)

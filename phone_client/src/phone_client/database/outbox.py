@@ -26,7 +26,7 @@ class Change:
         op: What to do.
         edited_at: When the user did it last, by this phone's clock, set right by the server's.
         fields: What the user wrote; a None takes a field away.
-        seen: What the user saw in these fields before; of a deletion, what the server and the user's sent change say.
+        seen: What the user saw in these fields before; of a deletion, in all fields.
         base_ver: The version that the user saw, below a change that was sent; None only by an earlier client.
         batch_id: The batch that it was sent in; None while it waits.
         number: Its number; 0 before it was kept.

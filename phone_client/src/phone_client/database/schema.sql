@@ -147,7 +147,7 @@ CREATE TABLE outbox (
     op TEXT NOT NULL CHECK (op IN ('put', 'patch', 'delete')),
     -- What the user wrote, JSON; here alone a null stands, and takes a field away.
     fields TEXT NOT NULL,
-    -- What the user saw in these fields before, JSON with nulls.
+    -- What the user saw in these fields before, JSON with nulls; of a deletion, in all fields.
     seen TEXT NOT NULL,
     -- The version that the change was made to, also while another change is on its way; an earlier client wrote null then.
     base_ver INTEGER,

@@ -122,7 +122,10 @@ def delete(db: sqlite3.Connection, kind: EntryType, entry_id: str, edited_at: st
     change.base_ver = _seen_ver(row, sent)
     if waiting:
         change.number = waiting.number
-        change.base_ver = waiting.base_ver if waiting.op == "patch" else change.base_ver
+        if waiting.op == "patch":
+            # What the user's edit hid, and was not seen, is not seen by deleting it either.
+            change.base_ver = waiting.base_ver
+            change.seen |= waiting.seen
     outbox.keep(db, change)
 
 

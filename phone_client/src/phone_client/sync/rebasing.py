@@ -56,7 +56,7 @@ def rebase(change: Change, base: Fields, ver: int) -> None:
     if change.op == "delete":
         is_as_seen = bool(change.seen) and without_nulls(change.seen) == base
         # Without a version it would pass over whatever others wrote: of a new entry the first one was seen.
-        change.base_ver = ver if is_as_seen else change.base_ver or 1
+        change.base_ver = ver if is_as_seen else max(min(change.base_ver or 1, ver - 1), 1)
         return
     untouched = all(
         is_same(base.get(name), change.seen.get(name)) or is_same(base.get(name), value)
