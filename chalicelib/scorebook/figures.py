@@ -1,4 +1,4 @@
-"""Statistics of a user's sessions: read in the order of the tree and added up game by game, so that no more is held."""
+"""Statistics of a user's sessions: added up game by game, so that a page of entries and the sessions' ids are held."""
 
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import fields

@@ -116,7 +116,12 @@ class BridgeApiServer:
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer one request: as scripted, or by doing what is asked."""
-        body = handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
+        size_bytes = int(handler.headers.get("Content-Length", "0"))
+        body = handler.rfile.read(size_bytes)
+        if len(body) < size_bytes:
+            # Whoever sent it died: a gateway passes on no part of a request.
+            handler.close_connection = True
+            return
         headers = {key.lower(): value for key, value in handler.headers.items()}
         self.requests.append({"path": handler.path, "method": handler.command, **headers})
         # What stands in a body of megabytes is asked after by its hash.
